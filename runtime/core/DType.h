@@ -1,0 +1,60 @@
+//===- DType.h - Element types of host tensors ------------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_RUNTIME_CORE_DTYPE_H
+#define MOE_RUNTIME_CORE_DTYPE_H
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace moe::core {
+
+/// Element types that a checkpoint, an input or a buffer can have. The values
+/// are part of the package format and of the C ABI: append only.
+enum class DType : uint8_t {
+  F64 = 0,
+  F32 = 1,
+  BF16 = 2,
+  F16 = 3,
+  F8E4M3 = 4, ///< f8e4m3fn: no infinities, 0x7f and 0xff are NaN
+  F8E5M2 = 5,
+  F8E8M0 = 6, ///< a power of two, 2^(byte - 127)
+  I64 = 7,
+  I32 = 8,
+  I16 = 9,
+  I8 = 10,
+  U8 = 11,
+  Bool = 12,
+};
+
+/// Bytes of one element.
+size_t byteSize(DType dtype);
+bool isFloat(DType dtype);
+/// "f32", "bf16", ...: as the command line and the IR spell it.
+std::string_view name(DType dtype);
+std::optional<DType> dtypeFromName(std::string_view name);
+/// "F32", "BF16", "F8_E4M3", ...: as a safetensors header spells it.
+std::string_view safetensorsName(DType dtype);
+std::optional<DType> dtypeFromSafetensors(std::string_view name);
+
+/// Element `index` of a buffer, exactly, as a double (i64 beyond 2^53 rounds).
+/// No alignment is assumed.
+double loadAsDouble(DType dtype, const void *data, size_t index);
+int64_t loadAsInt(DType dtype, const void *data, size_t index);
+/// Rounds once from double to the element type, to nearest even; integers
+/// truncate. NaN becomes the type's quiet NaN.
+void storeFromDouble(DType dtype, void *data, size_t index, double value);
+void storeFromInt(DType dtype, void *data, size_t index, int64_t value);
+/// `value` rounded to `dtype` and back.
+double roundTo(DType dtype, double value);
+
+} // namespace moe::core
+
+#endif // MOE_RUNTIME_CORE_DTYPE_H
