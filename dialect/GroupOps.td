@@ -1,0 +1,143 @@
+//===- GroupOps.td - Grouping rows by expert: group, dispatch, combine --*- tablegen -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_DIALECT_GROUPOPS_TD
+#define MOE_DIALECT_GROUPOPS_TD
+
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "moe/dialect/MoeAttrs.td"
+include "moe/dialect/MoeTypes.td"
+
+def Moe_GroupOp : Moe_Op<"group", [Pure]> {
+  let summary = "sorts the picked slots by expert";
+  let description = [{
+    Index work only: offsets[E+1], the (t, j) of every row and its inverse. Rows
+    of an expert follow the flat slot t*K + j. Pure, so two layers with the same
+    ids share one.
+
+    Ids must lie in [-1, E); any other id is a run-time error.
+
+    Rules:
+    - group_c1: ids are [T, K] of i32.
+
+    ```mlir
+    %g = moe.group %ids : tensor<?x8xi32> -> !moe.groups<experts = 128, ragged>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$ids);
+  let results = (outs Moe_GroupsType:$groups);
+  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($groups)";
+  let hasVerifier = 1;
+}
+
+def Moe_GroupsFromOffsetsOp : Moe_Op<"groups_from_offsets", [Pure]> {
+  let summary = "groups given by their row offsets";
+  let description = [{
+    Groups without a map from slots: after an all-to-all, or raised from
+    torch's grouped_mm and JAX's ragged_dot. `dispatch` and `combine` cannot use
+    them.
+
+    Rules:
+    - groups_from_offsets_c1: offsets are [E+1] of i32.
+
+    ```mlir
+    %g = moe.groups_from_offsets %o : tensor<9xi32> -> !moe.groups<experts = 8, ragged>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$offsets);
+  let results = (outs Moe_GroupsType:$groups);
+  let assemblyFormat = "$offsets attr-dict `:` type($offsets) `->` type($groups)";
+  let hasVerifier = 1;
+}
+
+def Moe_OffsetsOp : Moe_Op<"offsets", [Pure]> {
+  let summary = "the row offsets of groups";
+  let description = [{
+    Rows of expert e are offsets[e] .. offsets[e+1]: how many rows there are is
+    data, never a shape.
+
+    Rules:
+    - offsets_c1: the result is [E+1] of i32.
+
+    ```mlir
+    %o = moe.offsets %g : !moe.groups<experts = 8, ragged> -> tensor<9xi32>
+    ```
+  }];
+  let arguments = (ins Moe_GroupsType:$groups);
+  let results = (outs AnyRankedTensor:$offsets);
+  let assemblyFormat = "$groups attr-dict `:` type($groups) `->` type($offsets)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
+  let summary = "gathers the tokens' rows by expert";
+  let description = [{
+    Row r is x[t] of the token t that row r belongs to, times w[t, j] if a scale
+    is given (Llama-4 weighs the input); the product is rounded to x's type.
+    The result has T*K rows; rows past offsets[E] are unspecified.
+
+    Rules:
+    - dispatch_c1: x is [T, H], the result [N, H] of the same element type with
+      N = T*K where both are static.
+    - dispatch_c2: the groups come from slots, not from offsets.
+    - dispatch_c3: scale is [T, K].
+
+    Adjoint: an unweighted `moe.combine`; with a scale, the weighted one.
+
+    ```mlir
+    %rows = moe.dispatch %x by %g
+        : tensor<?x2048xf32>, !moe.groups<experts = 128, ragged> -> tensor<?x2048xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Moe_GroupsType:$groups,
+      Optional<AnyRankedTensor>:$scale);
+  let results = (outs AnyRankedTensor:$rows);
+  let assemblyFormat = [{
+    $input `by` $groups (`scale` $scale^)? attr-dict `:` type($input) `,`
+    type($groups) (`,` type($scale)^)? `->` type($rows)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_CombineOp : Moe_Op<"combine", [Pure, AttrSizedOperandSegments]> {
+  let summary = "sums the experts' rows of each token";
+  let description = [{
+    y[t] = init[t] + sum over j of w[t, j] * rows[row of (t, j)]. Every product
+    and sum is rounded to `acc`; `order` fixes the sequence: `slot` (ascending
+    j), `expert` (ascending id), `any` (the compiler's choice, refused under row
+    determinism). A slot without a row adds nothing; a token without rows is its
+    init, or 0.
+
+    Rules:
+    - combine_c1: rows are [N, H], the result [T, H], weights [T, K], init
+      [T, H].
+    - combine_c2: the groups come from slots, not from offsets.
+    - combine_c3: acc is a float type.
+
+    Adjoint: a weighted `moe.dispatch`.
+
+    ```mlir
+    %y = moe.combine %o by %g weights %w init %shared acc f32 order slot
+        : (tensor<?x2048xf32>, !moe.groups<experts = 128, ragged>, tensor<?x8xf32>,
+           tensor<?x2048xf32>) -> tensor<?x2048xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$rows, Moe_GroupsType:$groups,
+      Optional<AnyRankedTensor>:$weights, Optional<AnyRankedTensor>:$init,
+      TypeAttr:$acc, Moe_CombineOrder:$order);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $rows `by` $groups (`weights` $weights^)? (`init` $init^)? `acc` $acc
+    `order` $order attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // MOE_DIALECT_GROUPOPS_TD

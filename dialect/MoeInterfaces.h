@@ -1,0 +1,31 @@
+//===- MoeInterfaces.h - What targets implement -----------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_DIALECT_MOEINTERFACES_H
+#define MOE_DIALECT_MOEINTERFACES_H
+
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <string>
+
+namespace moe {
+class DecisionAttr;
+
+/// A plan and why it was chosen.
+struct PlanChoice {
+  mlir::Attribute plan;
+  mlir::Attribute decision;
+};
+} // namespace moe
+
+#include "moe/dialect/MoeAttrInterfaces.h.inc"
+
+#endif // MOE_DIALECT_MOEINTERFACES_H

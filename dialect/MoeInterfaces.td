@@ -1,0 +1,78 @@
+//===- MoeInterfaces.td - What targets implement -----------*- tablegen -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The target-neutral passes know a target only through these interfaces: its
+// facts and choices come as attributes, so that a plan is readable, can be
+// overridden in the IR, and is tested without the machine it is for.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_DIALECT_MOEINTERFACES_TD
+#define MOE_DIALECT_MOEINTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def Moe_PackedLayoutAttrInterface : AttrInterface<"PackedLayoutAttrInterface"> {
+  let cppNamespace = "::moe";
+  let description = [{
+    How a target lays packed weights out in memory.
+  }];
+  let methods = [
+    InterfaceMethod<"Bytes of one expert of these [E, N, K] or [N, K] tensors",
+      "int64_t", "getBytesPerExpert",
+      (ins "::llvm::ArrayRef<::mlir::RankedTensorType>":$tensors)>,
+    InterfaceMethod<"Why these tensors cannot be packed so; empty if they can",
+      "std::string", "getPackError",
+      (ins "::llvm::ArrayRef<::mlir::RankedTensorType>":$tensors)>
+  ];
+}
+
+def Moe_PlanAttrInterface : AttrInterface<"PlanAttrInterface"> {
+  let cppNamespace = "::moe";
+  let description = [{
+    The schedule of one op: tiles, threads, reduction class. A plan in the input
+    is validated and kept; a missing one is chosen by the target.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+        How sums are formed: instruction class, k step, splits and order. Two
+        plans with equal classes give equal bits.
+      }], "std::string", "getReductionClass">,
+    InterfaceMethod<"Why the op cannot run by this plan; empty if it can",
+      "std::string", "getPlanError", (ins "::mlir::Operation *":$op)>,
+    InterfaceMethod<"The layout its weights must have; null for none",
+      "::moe::PackedLayoutAttrInterface", "getWeightLayout">
+  ];
+}
+
+def Moe_TargetAttrInterface : AttrInterface<"TargetAttrInterface"> {
+  let cppNamespace = "::moe";
+  let description = [{
+    A target as a value: what it can hold and how fast it is. Implemented by
+    attributes of codegen/<target>; passes ask it through this interface.
+  }];
+  let methods = [
+    InterfaceMethod<"The target's name as the command line spells it",
+      "std::string", "getTargetName">,
+    InterfaceMethod<[{
+        Token counts at which the best plan changes, ascending: the cuts of
+        moe.by_tokens. Empty when one plan serves every count.
+      }], "::llvm::SmallVector<int64_t>", "getTokenBuckets",
+      (ins "::mlir::Operation *":$function)>,
+    InterfaceMethod<[{
+        The plan for an op whose token count lies in [minTokens, maxTokens],
+        with the decision that explains it; null when the op needs none.
+      }], "::moe::PlanChoice", "choosePlan",
+      (ins "::mlir::Operation *":$op, "int64_t":$minTokens,
+           "int64_t":$maxTokens)>,
+    InterfaceMethod<"Why this op cannot be lowered for the target; empty if it can",
+      "std::string", "getUnsupported", (ins "::mlir::Operation *":$op)>
+  ];
+}
+
+#endif // MOE_DIALECT_MOEINTERFACES_TD
