@@ -5,6 +5,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The element types that moec reads, computes with and writes, and their exact
+// conversions. The reference, the importer's decoders and the tests all round
+// through this file, so it is the definition of a rounding.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef MOE_RUNTIME_CORE_DTYPE_H
 #define MOE_RUNTIME_CORE_DTYPE_H
@@ -37,7 +43,8 @@ enum class DType : uint8_t {
 /// Bytes of one element.
 size_t byteSize(DType dtype);
 bool isFloat(DType dtype);
-/// "f32", "bf16", ...: as the command line and the IR spell it.
+/// "f32", "bf16", "f8E4M3FN", "ui8", "i1", ...: as the IR and the command line
+/// spell it.
 std::string_view name(DType dtype);
 std::optional<DType> dtypeFromName(std::string_view name);
 /// "F32", "BF16", "F8_E4M3", ...: as a safetensors header spells it.
@@ -47,10 +54,19 @@ std::optional<DType> dtypeFromSafetensors(std::string_view name);
 /// Element `index` of a buffer, exactly, as a double (i64 beyond 2^53 rounds).
 /// No alignment is assumed.
 double loadAsDouble(DType dtype, const void *data, size_t index);
+/// Element `index` as an integer. Floats truncate towards zero, to the nearest
+/// end of the range where they lie outside; NaN is 0. Any bool but 0 is 1.
 int64_t loadAsInt(DType dtype, const void *data, size_t index);
-/// Rounds once from double to the element type, to nearest even; integers
-/// truncate. NaN becomes the type's quiet NaN.
+/// Rounds once from double to the element type, to nearest, ties to even, with
+/// subnormals. Beyond the largest finite value (by half a step) f32, bf16, f16
+/// and f8e5m2 give infinity; f8e4m3fn, which has none, gives NaN, as do
+/// infinities: it does not saturate. f8e8m0 rounds to the nearest power of two
+/// (a tie to the larger, whose significand is even), 0 to 2^-127; negative
+/// values and those beyond 2^127 give NaN. NaN becomes the positive quiet NaN
+/// of the type. Integers truncate towards zero and saturate, NaN is 0; bool is
+/// value != 0.
 void storeFromDouble(DType dtype, void *data, size_t index, double value);
+/// Floats round once, as above; narrower integers keep the low bits.
 void storeFromInt(DType dtype, void *data, size_t index, int64_t value);
 /// `value` rounded to `dtype` and back.
 double roundTo(DType dtype, double value);

@@ -5,6 +5,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Values in host memory: what a checkpoint lends (TensorView) and what we own
+// (Tensor).
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef MOE_RUNTIME_CORE_TENSOR_H
 #define MOE_RUNTIME_CORE_TENSOR_H
@@ -12,13 +17,18 @@
 #include "moe/runtime/core/DType.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace moe::core {
 
-/// Number of elements; 1 for rank 0.
+/// Number of elements; 1 for rank 0. For shapes that checkedBytes accepts.
 int64_t numElements(const std::vector<int64_t> &shape);
+/// Bytes of a tensor whose shape is not trusted; none if a dimension is
+/// negative or the product of the others than 0 exceeds 2^63 - 1.
+std::optional<size_t> checkedBytes(DType dtype,
+                                   const std::vector<int64_t> &shape);
 /// "[7, 64]".
 std::string shapeStr(const std::vector<int64_t> &shape);
 
@@ -41,7 +51,8 @@ struct TensorView {
 class Tensor {
 public:
   Tensor() = default;
-  /// Zero-filled.
+  /// Zero-filled, aligned to 64 bytes. Throws std::bad_alloc where memory ends
+  /// or checkedBytes refuses the shape.
   Tensor(DType dtype, std::vector<int64_t> shape);
 
   DType dtype() const { return type; }
