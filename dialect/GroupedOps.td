@@ -40,6 +40,10 @@ def Moe_GroupedMatmulOp : Moe_Op<"grouped_matmul", [Pure,
     - grouped_matmul_c4: operand shapes match their index.
     - grouped_matmul_c5: the epilogue holds scalar arith and math ops only.
     - grouped_matmul_c6: acc is f32 or f64.
+    - grouped_matmul_c7: tiles come from the same groups.
+
+    `tiles` (plan phase) is the list of row tiles that a plan's tasks run over;
+    without groups the tiles follow from the row count and need no list.
 
     ```mlir
     %h = moe.grouped_matmul lhs(%x gather) rhs(%wg, %wu) by %g acc f32 {
@@ -52,7 +56,7 @@ def Moe_GroupedMatmulOp : Moe_Op<"grouped_matmul", [Pure,
   }];
   let arguments = (ins AnyRankedTensor:$lhs,
       Variadic<AnyTypeOf<[AnyRankedTensor, Moe_PackedType]>>:$rhs,
-      Optional<Moe_GroupsType>:$groups,
+      Optional<Moe_GroupsType>:$groups, Optional<Moe_TilesType>:$tiles,
       Variadic<AnyRankedTensor>:$epilogue_operands,
       UnitAttr:$gather, TypeAttr:$acc,
       DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$epilogue_index);
@@ -81,6 +85,23 @@ def Moe_GroupedMatmulOp : Moe_Op<"grouped_matmul", [Pure,
         "::mlir::ValueRange":$rhs, "::mlir::Value":$groups, "bool":$gather,
         "::mlir::Type":$acc)>
   ];
+}
+
+def Moe_TilesOp : Moe_Op<"tiles", [Pure]> {
+  let summary = "the row tiles of groups (plan phase)";
+  let description = [{
+    Cuts every group's rows into equal tiles of at most `rows` rows, as
+    `dialect/plan/TileWalk.h` defines them: the work list of a grouped matmul
+    whose task count is data. One list serves every matmul of the same groups
+    and tile size.
+
+    ```mlir
+    %t = moe.tiles %g : !moe.groups<experts = 8, ragged> -> !moe.tiles<rows = 48>
+    ```
+  }];
+  let arguments = (ins Moe_GroupsType:$groups);
+  let results = (outs Moe_TilesType:$tiles);
+  let assemblyFormat = "$groups attr-dict `:` type($groups) `->` type($tiles)";
 }
 
 def Moe_ByTokensOp : Moe_Op<"by_tokens", [

@@ -91,8 +91,9 @@ static std::string viewOf(SourceAttr source, SourceView &view) {
         return error;
       }
       int64_t last = 0;
-      bool overflow = llvm::MulOverflow(slice.getSize() - 1, slice.getStep(), last) ||
-                      llvm::AddOverflow(last, slice.getFrom(), last);
+      bool overflow =
+          llvm::MulOverflow(slice.getSize() - 1, slice.getStep(), last) ||
+          llvm::AddOverflow(last, slice.getFrom(), last);
       if (slice.getFrom() < 0 || slice.getStep() < 1 || slice.getSize() < 1 ||
           overflow || last >= view.shape[d]) {
         os << "slice from " << slice.getFrom() << " step " << slice.getStep()
@@ -188,9 +189,9 @@ Attribute SourceAttr::parse(AsmParser &parser, Type) {
   SmallVector<Attribute> steps;
   MLIRContext *context = parser.getContext();
   auto parseList = [&](SmallVectorImpl<int64_t> &list) {
-    return parser.parseCommaSeparatedList(
-        AsmParser::Delimiter::Square,
-        [&] { return parser.parseInteger(list.emplace_back()); });
+    return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+      return parser.parseInteger(list.emplace_back());
+    });
   };
   StringRef keyword;
   while (succeeded(parser.parseOptionalKeyword(

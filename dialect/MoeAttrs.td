@@ -11,6 +11,7 @@
 
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/EnumAttr.td"
 include "moe/dialect/MoeDialect.td"
 
 class Moe_Attr<string name, string attrMnemonic, list<Trait> traits = []>

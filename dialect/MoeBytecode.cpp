@@ -27,7 +27,8 @@ struct MoeVersion : DialectVersion {
 };
 
 struct MoeBytecodeInterface : BytecodeDialectInterface {
-  using BytecodeDialectInterface::BytecodeDialectInterface;
+  explicit MoeBytecodeInterface(Dialect *dialect)
+      : BytecodeDialectInterface(dialect) {}
 
   void writeVersion(DialectBytecodeWriter &writer) const final {
     writer.writeVarInt(MoeDialect::kBytecodeVersion);

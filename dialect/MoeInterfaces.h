@@ -9,6 +9,7 @@
 #ifndef MOE_DIALECT_MOEINTERFACES_H
 #define MOE_DIALECT_MOEINTERFACES_H
 
+#include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Attributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 
@@ -23,6 +24,14 @@ class DecisionAttr;
 struct PlanChoice {
   mlir::Attribute plan;
   mlir::Attribute decision;
+};
+/// How a kernel is launched. Tasks are an affine expression of the program's
+/// dimensions, or `times` the number of listed tiles (moe.tiles).
+struct KernelShape {
+  mlir::AffineMap tasks;
+  bool perTile = false;
+  int64_t times = 1;
+  int64_t scratchBytes = 0;
 };
 } // namespace moe
 

@@ -46,7 +46,11 @@ def Moe_PlanAttrInterface : AttrInterface<"PlanAttrInterface"> {
     InterfaceMethod<"Why the op cannot run by this plan; empty if it can",
       "std::string", "getPlanError", (ins "::mlir::Operation *":$op)>,
     InterfaceMethod<"The layout its weights must have; null for none",
-      "::moe::PackedLayoutAttrInterface", "getWeightLayout">
+      "::moe::PackedLayoutAttrInterface", "getWeightLayout">,
+    InterfaceMethod<[{
+        Rows of one task of a grouped matmul whose tiles are listed by
+        moe.tiles; 0 when its kernel needs no list.
+      }], "int64_t", "getTileRows">
   ];
 }
 
@@ -70,6 +74,11 @@ def Moe_TargetAttrInterface : AttrInterface<"TargetAttrInterface"> {
       }], "::moe::PlanChoice", "choosePlan",
       (ins "::mlir::Operation *":$op, "int64_t":$minTokens,
            "int64_t":$maxTokens)>,
+    InterfaceMethod<[{
+        How many tasks a moe_exec.kernel runs, from the plans of its ops, and
+        the scratch bytes that each worker needs.
+      }], "::moe::KernelShape", "getKernelShape",
+      (ins "::mlir::Operation *":$kernel)>,
     InterfaceMethod<"Why this op cannot be lowered for the target; empty if it can",
       "std::string", "getUnsupported", (ins "::mlir::Operation *":$op)>
   ];

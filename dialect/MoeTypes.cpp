@@ -77,6 +77,13 @@ void GroupsType::print(AsmPrinter &printer) const {
   printer << ", ragged>";
 }
 
+LogicalResult TilesType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t rows) {
+  if (rows < 1)
+    return emitError() << "tiles expects rows >= 1, got rows = " << rows;
+  return success();
+}
+
 LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  PackedLayoutAttrInterface layout,
                                  ArrayRef<RankedTensorType> tensors) {

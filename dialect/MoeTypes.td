@@ -48,6 +48,21 @@ def Moe_GroupsType : Moe_Type<"Groups", "groups"> {
   }];
 }
 
+def Moe_TilesType : Moe_Type<"Tiles", "tiles"> {
+  let summary = "the row tiles of groups";
+  let description = [{
+    A count and a list of (expert, first row, last row + 1), each at most `rows`
+    rows of one expert.
+
+    ```mlir
+    !moe.tiles<rows = 48>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows);
+  let assemblyFormat = "`<` `rows` `=` $rows `>`";
+  let genVerifyDecl = 1;
+}
+
 def Moe_PackedType : Moe_Type<"Packed", "packed"> {
   let summary = "weights in a layout of the target";
   let description = [{

@@ -17,7 +17,7 @@
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "moe/dialect/MoeAttrs.td"
 
-def Moe_RouteOp : Moe_Op<"route", [Pure, AttrSizedResultSegments]> {
+def Moe_RouteOp : Moe_Op<"route", [Pure]> {
   let summary = "picks experts for each token and weighs them";
   let description = [{
     A router as a row of orthogonal clauses, in pipeline order; an absent clause

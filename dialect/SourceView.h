@@ -1,4 +1,5 @@
-//===- SourceView.h - A parameter as strides over stored tensors --*- C++ -*-===//
+//===- SourceView.h - A parameter as strides over stored tensors --*- C++
+//-*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

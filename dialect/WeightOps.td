@@ -58,7 +58,7 @@ def Moe_LoadParamOp : Moe_Op<"load_param", [Pure,
 }
 
 def Moe_AssumeOp : Moe_Op<"assume", [Pure, SameOperandsAndResultType,
-    DeclareOpInterfaceMethods<InferIntRangeInterface>]> {
+    DeclareOpInterfaceMethods<InferIntRangeInterface, ["inferResultRanges"]>]> {
   let summary = "an index with a known range";
   let description = [{
     The operand, known to lie in [lo, hi]: bounds of named dimensions are

@@ -1,0 +1,379 @@
+//===- ExpertOps.cpp - expert, linear, activate, dequantize ---------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The body of moe.expert is ordinary code under one promise: rows stay apart.
+// The promise is what lets the group phase run each op over the rows of all
+// experts at once, so the verifier proves it instead of trusting it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/dialect/MoeOps.h"
+#include "moe/dialect/ShapeRules.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/DenseSet.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace moe;
+
+//===----------------------------------------------------------------------===//
+// ExpertOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ExpertOp::verify() {
+  RankedTensorType rows = tensorOf(getRows());
+  RankedTensorType result = tensorOf(getResult());
+  if (rows.getRank() != 2 || result.getRank() != 2 ||
+      !sizeFits(rows.getDimSize(0), result.getDimSize(0)))
+    return emitOpError() << "expects rows [N, H] and a result [N, n], got "
+                         << rows << " and " << result;
+  // expert_c2
+  int64_t experts = getGroups().getType().getLocalCount();
+  for (auto [index, weight] : llvm::enumerate(getWeights())) {
+    RankedTensorType type = tensorOf(weight);
+    if (type.getRank() < 1 || type.getDimSize(0) != experts)
+      return emitOpError() << "expects weight " << index << " to have "
+                           << experts
+                           << " local experts as its first dimension, got "
+                           << type;
+  }
+  return success();
+}
+
+namespace {
+
+/// Follows which values of a body hold one entry a row.
+class RowAnalysis {
+public:
+  explicit RowAnalysis(Value rows) { rowValues.insert(rows); }
+
+  LogicalResult visit(Operation *op);
+
+private:
+  bool isRows(Value value) const { return rowValues.contains(value); }
+  void markResults(Operation *op) {
+    rowValues.insert(op->result_begin(), op->result_end());
+  }
+  LogicalResult visitLinalg(linalg::LinalgOp op);
+
+  llvm::DenseSet<Value> rowValues;
+};
+
+} // namespace
+
+LogicalResult RowAnalysis::visitLinalg(linalg::LinalgOp op) {
+  // The row dimension is the one that the results are led by; it must be
+  // parallel and lead every operand that holds rows.
+  std::optional<unsigned> rowDim;
+  auto leads = [&](AffineMap map) {
+    if (map.getNumResults() == 0)
+      return false;
+    auto dim = dyn_cast<AffineDimExpr>(map.getResult(0));
+    if (!dim || (rowDim && *rowDim != dim.getPosition()))
+      return false;
+    for (AffineExpr rest : map.getResults().drop_front())
+      if (rest.isFunctionOfDim(dim.getPosition()))
+        return false;
+    rowDim = dim.getPosition();
+    return true;
+  };
+  for (OpOperand &operand : op->getOpOperands()) {
+    bool output = op.isDpsInit(&operand);
+    if (!output && !isRows(operand.get()))
+      continue;
+    if (!leads(op.getMatchingIndexingMap(&operand)))
+      return op->emitOpError("mixes the rows of an expert: expects the row "
+                             "dimension to lead every operand that holds rows");
+  }
+  if (op.getIteratorTypesArray()[*rowDim] != utils::IteratorType::parallel)
+    return op->emitOpError("mixes the rows of an expert: expects the row "
+                           "dimension to be parallel");
+  for (Operation &inner : op->getRegion(0).front())
+    if (auto index = dyn_cast<linalg::IndexOp>(inner))
+      if (index.getDim() == *rowDim)
+        return op->emitOpError("reads the index of a row, which is not part of "
+                               "what an expert computes");
+  markResults(op);
+  return success();
+}
+
+LogicalResult RowAnalysis::visit(Operation *op) {
+  if (isa<YieldOp>(op))
+    return success();
+  if (isa<tensor::DimOp>(op)) {
+    // How many rows there are may size a buffer and nothing else.
+    for (Operation *user : op->getUsers())
+      if (!isa<tensor::EmptyOp>(user))
+        return user->emitOpError("computes with the number of an expert's "
+                                 "rows, which is not part of what an expert "
+                                 "computes");
+    return success();
+  }
+  bool touchesRows = llvm::any_of(op->getOperands(),
+                                  [&](Value value) { return isRows(value); });
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    bool sized = llvm::any_of(op->getResultTypes(), [](Type type) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      return tensor && tensor.getRank() > 0 && tensor.isDynamicDim(0);
+    });
+    if (touchesRows || sized)
+      return visitLinalg(linalgOp);
+    return success();
+  }
+  if (isa<DequantizeOp>(op) && touchesRows)
+    return op->emitOpError("expects weights, not the rows of an expert");
+  if (auto linear = dyn_cast<LinearOp>(op)) {
+    if (isRows(linear.getWeight()) ||
+        (linear.getBias() && isRows(linear.getBias())))
+      return op->emitOpError("mixes the rows of an expert: expects weight and "
+                             "bias not to depend on rows");
+    if (touchesRows)
+      markResults(op);
+    return success();
+  }
+  if (!touchesRows) {
+    if (isMemoryEffectFree(op))
+      return success();
+    return op->emitOpError("has effects, which an expert's body may not have");
+  }
+  if (isa<ActivateOp>(op) || OpTrait::hasElementwiseMappableTraits(op)) {
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()) && !isRows(operand) &&
+          !operand.getDefiningOp<tensor::EmptyOp>() &&
+          tensorOf(operand).isDynamicDim(0))
+        return op->emitOpError("expects operands that hold rows or are "
+                               "broadcast explicitly");
+    markResults(op);
+    return success();
+  }
+  if (isa<tensor::CastOp>(op)) {
+    markResults(op);
+    return success();
+  }
+  return op->emitOpError(
+      "is not an op that keeps the rows of an expert apart; expects "
+      "moe.linear, moe.activate, elementwise arith or math, or a linalg op "
+      "whose row dimension is parallel");
+}
+
+LogicalResult ExpertOp::verifyRegions() {
+  Block &body = getBody().front();
+  RankedTensorType rows = tensorOf(getRows());
+  // expert_c1
+  if (body.getNumArguments() != 1 + getWeights().size())
+    return emitOpError() << "expects " << 1 + getWeights().size()
+                         << " body arguments, the rows and one slice a weight, "
+                            "got "
+                         << body.getNumArguments();
+  auto slice = RankedTensorType::get({ShapedType::kDynamic, rows.getDimSize(1)},
+                                     rows.getElementType());
+  if (body.getArgument(0).getType() != slice)
+    return emitOpError() << "expects the body's rows to be " << slice
+                         << ", got " << body.getArgument(0).getType();
+  for (auto [index, weight] : llvm::enumerate(getWeights())) {
+    RankedTensorType type = tensorOf(weight);
+    auto want = RankedTensorType::get(type.getShape().drop_front(),
+                                      type.getElementType());
+    Type got = body.getArgument(index + 1).getType();
+    if (got != want)
+      return emitOpError() << "expects body argument " << index + 1 << " to be "
+                           << want << ", the slice of weight " << index
+                           << ", got " << got;
+  }
+  // expert_c3
+  auto yield = cast<YieldOp>(body.getTerminator());
+  RankedTensorType result = tensorOf(getResult());
+  auto want = RankedTensorType::get(
+      {ShapedType::kDynamic, result.getDimSize(1)}, result.getElementType());
+  if (yield.getNumOperands() != 1 || yield.getOperand(0).getType() != want)
+    return emitOpError() << "expects the body to yield one " << want
+                         << " for the result " << result;
+  // expert_c4
+  RowAnalysis analysis(body.getArgument(0));
+  for (Operation &op : body)
+    if (failed(analysis.visit(&op)))
+      return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// LinearOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult LinearOp::verify() {
+  RankedTensorType rows = tensorOf(getRows());
+  RankedTensorType weight = tensorOf(getWeight());
+  RankedTensorType result = tensorOf(getResult());
+  // linear_c1
+  if (rows.getRank() != 2 || weight.getRank() != 2 || result.getRank() != 2 ||
+      !isFloatTensor(rows) || !isFloatTensor(weight) || !isFloatTensor(result))
+    return emitOpError() << "expects rows [R, K], weight [N, K] and result "
+                            "[R, N] of float types, got "
+                         << rows << ", " << weight << " and " << result;
+  if (!sizeFits(rows.getDimSize(1), weight.getDimSize(1)))
+    return emitOpError() << "expects rows and weight of one K, got K = "
+                         << rows.getDimSize(1) << " in " << rows
+                         << " and K = " << weight.getDimSize(1) << " in "
+                         << weight;
+  if (!sizeFits(result.getDimSize(0), rows.getDimSize(0)) ||
+      !sizeFits(result.getDimSize(1), weight.getDimSize(0)))
+    return emitOpError() << "expects a result [R, N] of " << rows << " and "
+                         << weight << ", got " << result;
+  // linear_c2
+  if (Value bias = getBias()) {
+    RankedTensorType type = tensorOf(bias);
+    if (!shapeFits(type, {weight.getDimSize(0)}) || !isFloatTensor(type))
+      return emitOpError() << "expects bias [" << weight.getDimSize(0)
+                           << "] of a float type, got " << type;
+  }
+  // linear_c3
+  if (!getAcc().isF32() && !getAcc().isF64())
+    return emitOpError() << "expects acc f32 or f64, got " << getAcc();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ActivateOp
+//===----------------------------------------------------------------------===//
+
+/// The op's value for a parameter of the table, by name.
+static FloatAttr paramOf(ActivateOp op, StringRef name) {
+  if (name == "alpha")
+    return op.getAlphaAttr();
+  if (name == "beta")
+    return op.getBetaAttr();
+  return op.getLimitAttr();
+}
+
+SmallVector<double> ActivateOp::getParams() {
+  SmallVector<double> params;
+  for (const auto &param : semantics::lookup(getKind().getValue()).params) {
+    FloatAttr given = paramOf(*this, param.name);
+    params.push_back(given ? given.getValueAsDouble() : param.defaultValue);
+  }
+  return params;
+}
+
+LogicalResult ActivateOp::verify() {
+  const semantics::ActivationRow &row = semantics::lookup(getKind().getValue());
+  // activate_c1
+  if (getOperands_().size() != row.arity)
+    return emitOpError() << "expects " << row.arity << " operand"
+                         << (row.arity == 1 ? "" : "s") << " for " << row.name
+                         << ", got " << getOperands_().size();
+  // activate_c2
+  RankedTensorType result = tensorOf(getResult());
+  for (Value operand : getOperands_()) {
+    RankedTensorType type = tensorOf(operand);
+    if (!shapeFits(type, result.getShape()) || !isFloatTensor(type) ||
+        !isFloatTensor(result))
+      return emitOpError()
+             << "expects operands and result of one shape and float types, got "
+             << type << " for " << result;
+  }
+  // activate_c3
+  for (StringRef name : {"alpha", "beta", "limit"}) {
+    FloatAttr given = paramOf(*this, name);
+    auto param = llvm::find_if(
+        row.params, [&](const auto &p) { return StringRef(p.name) == name; });
+    bool known = param != row.params.end();
+    if (given && !known)
+      return emitOpError() << row.name << " has no parameter '" << name << "'";
+    if (!given && known && param->required)
+      return emitOpError() << "expects '" << name << "' for " << row.name
+                           << ": implementations differ in it, so it has no "
+                              "default";
+    if (given && !std::isfinite(given.getValueAsDouble()))
+      return emitOpError() << "expects a finite '" << name << "', got "
+                           << given.getValueAsDouble();
+  }
+  return success();
+}
+
+OpFoldResult ActivateOp::fold(FoldAdaptor) {
+  if (getKind().getValue() == semantics::Activation::Identity &&
+      getOperands_()[0].getType() == getResult().getType())
+    return getOperands_()[0];
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// DequantizeOp
+//===----------------------------------------------------------------------===//
+
+std::pair<int64_t, int64_t> DequantizeOp::getBlockShape() {
+  if (auto block = getBlock())
+    return {(*block)[0], (*block)[1]};
+  const semantics::QuantRow &row = semantics::lookup(getFormat().getValue());
+  return {row.blockRows, row.blockCols};
+}
+
+LogicalResult DequantizeOp::verify() {
+  const semantics::QuantRow &row = semantics::lookup(getFormat().getValue());
+  bool blockGiven = row.blockRows == 0;
+  if (blockGiven != getBlock().has_value())
+    return emitOpError() << (blockGiven ? "expects" : "expects no")
+                         << " 'block [rows, columns]' for " << row.name;
+  if (getBlock() &&
+      (getBlock()->size() != 2 || (*getBlock())[0] < 1 || (*getBlock())[1] < 1))
+    return emitOpError("expects a positive 'block [rows, columns]'");
+
+  // dequantize_c3
+  RankedTensorType result = tensorOf(getResult());
+  if (result.getRank() < 2 || result.getRank() > 3 ||
+      !result.hasStaticShape() || !isFloatTensor(result))
+    return emitOpError() << "expects a static result [N, K] or [E, N, K] of a "
+                            "float type, got "
+                         << result;
+  // dequantize_c1, dequantize_c2
+  SmallVector<int64_t> lead(result.getShape().drop_back(2));
+  int64_t rows = result.getDimSize(result.getRank() - 2);
+  int64_t cols = result.getDimSize(result.getRank() - 1);
+  auto [blockRows, blockCols] = getBlockShape();
+  SmallVector<int64_t> codeShape(lead), scaleShape(lead);
+  scaleShape.push_back(llvm::divideCeil(rows, blockRows));
+  scaleShape.push_back(llvm::divideCeil(cols, blockCols));
+  codeShape.push_back(rows);
+  if (row.codesPerByte == 1) {
+    codeShape.push_back(cols);
+  } else {
+    if (cols % blockCols != 0)
+      return emitOpError() << "expects K to be a multiple of " << blockCols
+                           << " for " << row.name << ", got K = " << cols;
+    codeShape.push_back(cols / blockCols);
+    codeShape.push_back(blockCols / row.codesPerByte);
+  }
+  RankedTensorType codes = tensorOf(getCodes());
+  bool codeType = row.code == semantics::CodeKind::E4M3FN
+                      ? isa<Float8E4M3FNType>(codes.getElementType())
+                      : codes.getElementType().isInteger(8);
+  if (codes.getShape() != ArrayRef(codeShape) || !codeType)
+    return emitOpError() << "expects codes "
+                         << RankedTensorType::get(
+                                codeShape,
+                                row.code == semantics::CodeKind::E4M3FN
+                                    ? Type(Float8E4M3FNType::get(getContext()))
+                                    : Type(IntegerType::get(getContext(), 8)))
+                         << " for " << row.name << ", got " << codes;
+  RankedTensorType scales = tensorOf(getScales());
+  bool scaleType = row.scale == semantics::ScaleKind::Float
+                       ? isFloatTensor(scales)
+                       : scales.getElementType().isInteger(8);
+  if (scales.getShape() != ArrayRef(scaleShape) || !scaleType) {
+    InFlightDiagnostic diag = emitOpError() << "expects scales [";
+    llvm::interleaveComma(scaleShape, diag);
+    return diag << "] of "
+                << (row.scale == semantics::ScaleKind::Float ? "a float type"
+                                                             : "i8")
+                << " for " << row.name << ", got " << scales;
+  }
+  return success();
+}

@@ -1,0 +1,287 @@
+//===- MoeExecOps.cpp - Programs, steps and kernels -----------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/dialect/exec/MoeExecOps.h"
+
+#include "moe/dialect/Clauses.h"
+
+#include "mlir/Interfaces/FunctionImplementation.h"
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::exec;
+
+#include "moe/dialect/exec/MoeExecDialect.cpp.inc"
+
+void MoeExecDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "moe/dialect/exec/MoeExecOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// What backs a value
+//===----------------------------------------------------------------------===//
+
+MemRefType moe::exec::getArenaType(MLIRContext *context) {
+  return MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 8));
+}
+
+SmallVector<MemRefType> moe::exec::getBackingTypes(Type type) {
+  Builder builder(type.getContext());
+  Type i8 = builder.getI8Type(), i32 = builder.getI32Type();
+  constexpr int64_t any = ShapedType::kDynamic;
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    return {MemRefType::get(tensor.getShape(), tensor.getElementType())};
+  if (auto groups = dyn_cast<GroupsType>(type))
+    return {MemRefType::get({groups.getNumExperts() + 1}, i32),
+            MemRefType::get({any}, i32), MemRefType::get({any}, i32)};
+  if (isa<TilesType>(type))
+    return {MemRefType::get({1}, builder.getI64Type()),
+            MemRefType::get({any, 3}, i32)};
+  if (auto packed = dyn_cast<PackedType>(type)) {
+    int64_t units = packed.getTensors().front().getRank() == 3
+                        ? packed.getTensors().front().getDimSize(0)
+                        : 1;
+    int64_t bytes = packed.getLayout().getBytesPerExpert(packed.getTensors());
+    return {MemRefType::get({units * bytes}, i8)};
+  }
+  return {};
+}
+
+unsigned moe::exec::getNumDynamicSizes(Type type) {
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    return tensor.getNumDynamicDims();
+  return isa<GroupsType, TilesType>(type) ? 1 : 0;
+}
+
+static LogicalResult verifyMap(Operation *op, StringRef name, AffineMap map) {
+  auto program = op->getParentOfType<ProgramOp>();
+  unsigned dims = program ? program.getDims().size() : map.getNumDims();
+  if (map.getNumDims() != dims || map.getNumSymbols() != 0 ||
+      map.getNumResults() != 1)
+    return op->emitOpError() << "expects '" << name << "' to map the " << dims
+                             << " dimensions of the program to one value, got "
+                             << AffineMapAttr::get(map);
+  return success();
+}
+
+static LogicalResult verifyBuckets(Operation *op, ArrayRef<int64_t> buckets,
+                                   size_t regions) {
+  if (regions != buckets.size() + 1)
+    return op->emitOpError()
+           << "expects one region more than buckets, got " << regions
+           << " regions and " << buckets.size() << " buckets";
+  int64_t previous = 0;
+  for (int64_t bucket : buckets) {
+    if (bucket <= previous)
+      return op->emitOpError() << "expects positive, ascending buckets, got "
+                               << bucket << " after " << previous;
+    previous = bucket;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+LogicalResult WorkspaceOp::verify() {
+  return verifyMap(*this, "size", getSize()); // workspace_c1
+}
+
+LogicalResult SliceOp::verify() {
+  // slice_c1
+  if (failed(verifyMap(*this, "offset", getOffset())))
+    return failure();
+  return verifyMap(*this, "bytes", getBytes());
+}
+
+LogicalResult exec::ParamOp::verifySymbolUses(SymbolTableCollection &table) {
+  // param_c1
+  auto prepare =
+      table.lookupNearestSymbolFrom<PrepareOp>(*this, getPrepareAttr());
+  if (!prepare)
+    return emitOpError() << "expects a moe_exec.prepare named "
+                         << getPrepareAttr();
+  if (prepare.getType() != getBuffer().getType())
+    return emitOpError() << "expects the type of " << getPrepareAttr() << ", "
+                         << prepare.getType() << ", got "
+                         << getBuffer().getType();
+  return success();
+}
+
+LogicalResult LaunchOp::verify() {
+  // launch_c2
+  if (getTasks().has_value() == static_cast<bool>(getCount()))
+    return emitOpError("expects tasks from a map or from a buffer");
+  if (getTasks())
+    return verifyMap(*this, "tasks", *getTasks());
+  if (getTimes() < 1)
+    return emitOpError() << "expects times >= 1, got " << getTimes();
+  auto count = cast<MemRefType>(getCount().getType());
+  if (!count.getElementType().isInteger(64))
+    return emitOpError() << "expects tasks from a buffer of i64, got " << count;
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &table) {
+  // launch_c1
+  auto kernel = table.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError() << "expects a moe_exec.kernel named "
+                         << getKernelAttr();
+  SmallVector<MemRefType> want = kernel.getBufferTypes();
+  if (want.size() != getArgs().size())
+    return emitOpError() << "expects " << want.size() << " buffers for "
+                         << getKernelAttr() << ", got " << getArgs().size();
+  for (auto [index, pair] : llvm::enumerate(llvm::zip(want, getArgs()))) {
+    auto [type, buffer] = pair;
+    if (buffer.getType() != type)
+      return emitOpError() << "expects buffer " << index << " of "
+                           << getKernelAttr() << " to be " << type << ", got "
+                           << buffer.getType();
+  }
+  return success();
+}
+
+LogicalResult CopyOp::verify() {
+  // copy_c1
+  if (getSource().getType() != getTarget().getType())
+    return emitOpError() << "expects buffers of one type, got "
+                         << getSource().getType() << " and "
+                         << getTarget().getType();
+  return success();
+}
+
+LogicalResult SwitchOp::verify() {
+  // switch_c1
+  if (failed(verifyBuckets(*this, getBuckets(), getCases().size())))
+    return failure();
+  // switch_c2
+  auto dim = dyn_cast<BlockArgument>(getValue());
+  if (!dim || !isa<ProgramOp>(dim.getOwner()->getParentOp()))
+    return emitOpError("expects a dimension of the program");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  auto buildType = [](Builder &builder, ArrayRef<Type> inputs,
+                      ArrayRef<Type> results,
+                      function_interface_impl::VariadicFlag, std::string &) {
+    return builder.getFunctionType(inputs, results);
+  };
+  return function_interface_impl::parseFunctionOp(
+      parser, result, /*allowVariadic=*/false,
+      getFunctionTypeAttrName(result.name), buildType,
+      getArgAttrsAttrName(result.name), getResAttrsAttrName(result.name));
+}
+
+void KernelOp::print(OpAsmPrinter &printer) {
+  function_interface_impl::printFunctionOp(
+      printer, *this, /*isVariadic=*/false, getFunctionTypeAttrName(),
+      getArgAttrsAttrName(), getResAttrsAttrName());
+}
+
+SmallVector<MemRefType> KernelOp::getBufferTypes() {
+  SmallVector<MemRefType> buffers;
+  for (Type type : getArgumentTypes())
+    llvm::append_range(buffers, getBackingTypes(type));
+  for (Type type : getResultTypes())
+    llvm::append_range(buffers, getBackingTypes(type));
+  return buffers;
+}
+
+LogicalResult KernelOp::verify() {
+  SmallVector<Type> values(getArgumentTypes());
+  llvm::append_range(values, getResultTypes());
+  // kernel_c1
+  for (Type type : values)
+    if (getBackingTypes(type).empty())
+      return emitOpError() << "expects tensors, groups, tiles or packed values "
+                              "in its signature, got "
+                           << type;
+  // kernel_c2
+  if (getSizes().size() != values.size())
+    return emitOpError() << "expects " << values.size()
+                         << " size maps, one an argument and result, got "
+                         << getSizes().size();
+  for (auto [type, attribute] : llvm::zip(values, getSizes())) {
+    AffineMap map = cast<AffineMapAttr>(attribute).getValue();
+    if (map.getNumDims() != getNumDims() ||
+        map.getNumResults() != getNumDynamicSizes(type))
+      return emitOpError() << "expects a size map of " << getNumDims()
+                           << " dimensions and " << getNumDynamicSizes(type)
+                           << " results for " << type << ", got "
+                           << AffineMapAttr::get(map);
+  }
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  // kernel_c3
+  auto end = dyn_cast<ReturnOp>(getBody().front().getTerminator());
+  if (!end || end.getOperandTypes() != getResultTypes())
+    return emitOpError("expects its body to return the results");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// PrepareOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult PrepareOp::verify() {
+  auto type = cast<MemRefType>(getType());
+  // prepare_c2
+  if (!type.hasStaticShape() || getUnits() < 1 ||
+      type.getNumElements() % static_cast<int64_t>(getUnits()) != 0)
+    return emitOpError() << "expects units to divide a static type, got "
+                         << getUnits() << " units of " << type;
+  if (getSources().empty() ||
+      !llvm::all_of(getSources(), llvm::IsaPred<SourceAttr>))
+    return emitOpError("expects a list of #moe.source");
+  for (auto source : getSources().getAsRange<SourceAttr>()) {
+    FailureOr<SourceView> view = source.getView();
+    if (failed(view))
+      return emitOpError() << "has a source that does not apply: "
+                           << source.getViewError();
+    if (!view->perExpert && getUnits() > 1 &&
+        (view->shape.empty() ||
+         view->shape[0] != static_cast<int64_t>(getUnits())))
+      return emitOpError() << "expects a source of " << getUnits()
+                           << " units, got " << source;
+  }
+  if (!getKernel() && getSources().size() != 1)
+    return emitOpError() << "expects one source without a kernel, got "
+                         << getSources().size();
+  return success();
+}
+
+LogicalResult PrepareOp::verifySymbolUses(SymbolTableCollection &table) {
+  // prepare_c1
+  if (!getKernel())
+    return success();
+  auto kernel = table.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError() << "expects a moe_exec.kernel named "
+                         << getKernelAttr();
+  if (kernel.getArgumentTypes().size() != getSources().size() ||
+      kernel.getResultTypes().size() != 1)
+    return emitOpError() << "expects " << getKernelAttr()
+                         << " to take one argument a source and give one "
+                            "result";
+  return success();
+}
+
+#define GET_OP_CLASSES
+#include "moe/dialect/exec/MoeExecOps.cpp.inc"
