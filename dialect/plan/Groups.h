@@ -35,9 +35,16 @@ struct Groups {
 };
 
 /// Groups of ids [T*K] with values in [-1, numExperts). Anything else is an
-/// error that names the position.
+/// error that names the position: "expects ids in [-1, 8), got 9 at slot 3".
 std::optional<std::string> makeGroups(std::span<const int32_t> ids,
                                       int64_t numExperts, Groups &out);
+
+/// Whether `offsets` divide a buffer of `numRows` rows: they start at 0, never
+/// descend and end within the buffer. The first rule that they break, naming
+/// the position, or nothing. For groups that are given by their offsets, which
+/// are data of a user.
+std::optional<std::string> verifyOffsets(std::span<const int32_t> offsets,
+                                         int64_t numRows);
 
 } // namespace moe::plan
 

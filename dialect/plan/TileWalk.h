@@ -44,11 +44,21 @@ struct TileShape {
   int64_t panelsPerTask = 1; ///< panels a task computes
 };
 
-/// Walks (expert ascending, rows ascending) x (columns ascending). The row
-/// tiles of an expert are as equal as they can be, so that no task is left with
-/// a sliver; the last panel may be cut by N.
+/// Walks (expert ascending, rows ascending) x (columns ascending): task i is
+/// row tile i / columnTasks() and column task i % columnTasks(). The row tiles
+/// of an expert are as equal as they can be, so that no task is left with a
+/// sliver; the last panel may be cut by N, the last column task by the panels.
+///
+/// The contract that generated schedulers follow. An expert with n > 0 rows
+/// from row b on has
+///   tiles = ceil(n / tileRows),   small = n / tiles,   larger = n % tiles
+/// row tiles; tile i of them holds small + (i < larger) rows from row
+///   b + i * small + min(i, larger)
+/// on. An expert without rows has no tile.
 class TileWalk {
 public:
+  /// `offsets` are E + 1 row offsets as verifyOffsets accepts them; every
+  /// member of `shape` is at least 1.
   TileWalk(std::span<const int32_t> offsets, int64_t numCols, TileShape shape);
 
   const std::vector<RowTile> &rowTiles() const { return tiles; }
@@ -59,8 +69,9 @@ public:
   }
   Task task(int64_t index) const;
 
-  /// The most row tiles that `rows` rows in `experts` groups can make: what a
-  /// buffer for them must hold.
+  /// The most row tiles that at most `rows` rows in `experts` groups can make:
+  /// what a buffer for them must hold. It is reached when min(rows, experts)
+  /// experts hold one row and one of them all the others.
   static int64_t maxRowTiles(int64_t rows, int64_t experts, int64_t tileRows);
 
 private:

@@ -49,10 +49,11 @@ struct ActivationParam {
 
 struct ActivationRow {
   Activation id;
-  std::string_view name;   ///< as in the IR: "swiglu"
-  unsigned arity;          ///< 1, or 2 for (gate, up)
+  std::string_view name; ///< as in the IR: "swiglu"
+  unsigned arity;        ///< 1, or 2 for (gate, up)
   std::span<const ActivationParam> params;
-  Expr formula;            ///< over x0 = gate (or the operand), x1 = up
+  /// Over x0 = gate (or the operand) and x1 = up; p<i> is parameter i.
+  Expr formula;
   std::string_view source; ///< paper or implementation
 };
 

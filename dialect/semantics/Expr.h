@@ -16,6 +16,8 @@
 #ifndef MOE_DIALECT_SEMANTICS_EXPR_H
 #define MOE_DIALECT_SEMANTICS_EXPR_H
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -35,9 +37,8 @@ public:
     Param,    ///< parameter `index` of the row (alpha, beta, limit, ...)
     Constant, ///< `value`
     Neg,
-    Abs,
     Exp,
-    Log,
+    Log1p, ///< log(1 + a), accurate for small a
     Sqrt,
     Tanh,
     Erf,
@@ -45,9 +46,10 @@ public:
     Sub,
     Mul,
     Div,
-    Min, ///< propagates NaN, as torch.clamp and IEEE-754 minimum do
-    Max, ///< propagates NaN
-    /// a > b ? c : d; a NaN comparison takes d.
+    Min, ///< propagates NaN, -0 < +0: torch.clamp, IEEE-754 minimum
+    Max, ///< propagates NaN, -0 < +0
+    /// a > b ? c : d; a NaN comparison takes d. Both sides are computed, so
+    /// the one that is not taken may overflow.
     SelectGt,
   };
 
@@ -55,7 +57,7 @@ public:
     Kind kind;
     unsigned index = 0;
     double value = 0;
-    std::vector<Expr> operands;
+    std::vector<Expr> operands = {};
   };
 
   static Expr input(unsigned index);
@@ -70,12 +72,13 @@ public:
   /// subterm is visited once.
   const Node *id() const { return ptr.get(); }
 
-  /// The value in IEEE double. `inputs` and `params` must cover every index
-  /// that the formula names.
+  /// The value in IEEE double, operation by operation. `inputs` and `params`
+  /// must cover every index that the formula names. For many values of one
+  /// formula make an Evaluator.
   double evaluate(std::span<const double> inputs,
                   std::span<const double> params = {}) const;
 
-  /// The formula as text, for documentation: "x0 / (1 + exp(-x0)) * x1".
+  /// The formula as text, for documentation: "x0 / (1 + exp(-x0))".
   std::string str() const;
 
 private:
@@ -95,14 +98,42 @@ Expr operator*(Expr a, double b);
 Expr operator*(double a, Expr b);
 Expr operator/(double a, Expr b);
 Expr exp(Expr a);
-Expr log(Expr a);
+Expr log1p(Expr a);
 Expr sqrt(Expr a);
 Expr tanh(Expr a);
 Expr erf(Expr a);
 Expr min(Expr a, Expr b);
 Expr max(Expr a, Expr b);
-/// 1 / (1 + exp(-a)).
+/// 1 / (1 + exp(-a)). Sane for every a without a case distinction: where exp
+/// overflows to infinity the quotient is 0, its limit.
 Expr sigmoid(Expr a);
+/// a / (1 + exp(-slope)): a times the sigmoid of slope, in one division. For
+/// large negative slopes the value is a zero with the sign of a, not a NaN.
+Expr timesSigmoid(Expr a, Expr slope);
+
+/// A formula laid out for repeated evaluation: its nodes in the order of their
+/// dependencies, a shared one once. It holds the nodes' values, so each thread
+/// makes its own.
+class Evaluator {
+public:
+  explicit Evaluator(Expr formula);
+
+  /// As Expr::evaluate.
+  double operator()(std::span<const double> inputs,
+                    std::span<const double> params = {});
+
+private:
+  struct Step {
+    const Expr::Node *node;
+    std::array<size_t, 4> operands; ///< indices into `values`
+  };
+  Expr formula; ///< keeps the nodes alive
+  std::vector<Step> steps;
+  std::vector<double> values; ///< of the steps
+};
+
+/// The shortest decimal text that reads back as the same double.
+std::string decimalText(double value);
 
 } // namespace moe::semantics
 

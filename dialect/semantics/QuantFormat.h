@@ -15,7 +15,6 @@
 #ifndef MOE_DIALECT_SEMANTICS_QUANTFORMAT_H
 #define MOE_DIALECT_SEMANTICS_QUANTFORMAT_H
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -61,25 +60,28 @@ std::span<const double> codeValues(CodeKind kind);
 /// 2^(byte - 127); NaN for 255.
 double e8m0Value(uint8_t byte);
 
-/// The value of element (row, col) of one matrix in real arithmetic.
-/// `codes` and `scales` are the raw bytes of that matrix in the layout of the
-/// format; `scaleAt` reads scale i as a double (ignored for E8M0).
+/// One matrix [rows, cols] and the part of it that one scale belongs to. Blocks
+/// are counted from the origin; the last one of either side may be cut.
 struct QuantShape {
   int64_t rows = 0, cols = 0;
-  int64_t blockRows = 0, blockCols = 0;
-  /// Scales along each side: the last block may be cut.
-  int64_t scaleRows() const { return (rows + blockRows - 1) / blockRows; }
-  int64_t scaleCols() const { return (cols + blockCols - 1) / blockCols; }
+  int64_t blockRows = 1, blockCols = 1;
+
+  int64_t scaleRows() const;
+  int64_t scaleCols() const;
+  /// Index of the scale of (row, col), in row-major order.
+  int64_t scaleIndex(int64_t row, int64_t col) const;
 };
-/// Index of the byte that holds (row, col), and which code in it.
+
+/// Where the code of (row, col) lies: index of the byte, and which code in it.
+/// Codes are in row-major order; a row of packed codes is whole bytes.
 struct CodePosition {
   int64_t byte;
   unsigned sub;
 };
 CodePosition codePosition(const QuantRow &format, const QuantShape &shape,
                           int64_t row, int64_t col);
-int64_t scaleIndex(const QuantRow &format, const QuantShape &shape, int64_t row,
-                   int64_t col);
+/// Code `sub` of a byte: code 0 is in the lowest bits.
+uint8_t codeInByte(const QuantRow &format, uint8_t byte, unsigned sub);
 
 } // namespace moe::semantics
 

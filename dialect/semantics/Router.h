@@ -48,7 +48,10 @@ enum class ScoreFn : uint32_t {
 struct ScoreRow {
   ScoreFn id;
   std::string_view name; ///< as in the IR: "softmax"
-  /// Softmax needs the whole row; the others are `formula` per element.
+  /// Softmax needs the whole row: x0 is the logit less the row's maximum, and
+  /// the formula's values are divided by their sum over the row. A row without
+  /// a finite maximum or with a NaN is NaN throughout. For the others the score
+  /// is `formula` of the logit.
   bool rowWise;
   Expr formula;
 };
@@ -60,12 +63,14 @@ std::optional<ScoreFn> scoreFnFromName(std::string_view name);
 /// Implementations differ, so there is no default (semantics.md 1C, trap 1).
 enum class GroupFill : uint32_t {
   NegInf = 0, ///< never selected
-  Zero = 1,   ///< compete with score 0
+  Zero = 1,   ///< compete with score 0; a NaN stays NaN and never selected
 };
 
 /// Group-limited selection: the experts are `numGroups` equal runs; the `keep`
 /// groups with the highest group score stay. A group's score is the sum of its
-/// `topSum` highest selection scores (1: the maximum). Ties: lowest group.
+/// `topSum` highest selection scores (1: the maximum). Ties: lowest group. In
+/// group scores a NaN counts as -inf: it never makes a group better, and
+/// exactly `keep` groups stay.
 struct GroupLimit {
   int64_t numGroups = 1;
   int64_t keep = 1;
@@ -112,10 +117,12 @@ struct RouterSpec {
 };
 
 /// The first rule that the groups clause breaks for E experts and k picks, or
-/// nothing. The text is a diagnostic without its subject: "expects ...".
+/// nothing. The text is a diagnostic without its subject: "expects ...". Rules
+/// route_c2 and route_c3 of moe.route.
 std::optional<std::string> verifyGroups(const GroupLimit &groups,
                                         int64_t numExperts, int64_t topK);
-/// The same for a whole router over `numExperts` logits.
+/// The same for a whole router over `numExperts` logits: also route_c5 to
+/// route_c7.
 std::optional<std::string> verifyRouter(const RouterSpec &spec,
                                         int64_t numExperts);
 
