@@ -19,6 +19,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 using namespace moe::core;
@@ -51,6 +52,8 @@ constexpr DTypeInfo infos[] = {
     {DType::U8, 1, "ui8", "U8"},
     {DType::Bool, 1, "i1", "BOOL"},
 };
+
+static_assert(std::size(infos) == numDTypes);
 
 const DTypeInfo &info(DType dtype) {
   const DTypeInfo &row = infos[static_cast<size_t>(dtype)];

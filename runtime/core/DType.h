@@ -40,6 +40,9 @@ enum class DType : uint8_t {
   Bool = 12,
 };
 
+/// How many there are; their values are 0 to numDTypes - 1.
+inline constexpr int numDTypes = 13;
+
 /// Bytes of one element.
 size_t byteSize(DType dtype);
 bool isFloat(DType dtype);

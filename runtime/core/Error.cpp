@@ -21,3 +21,19 @@ std::string Error::str() const {
     digits.insert(0, 4 - digits.size(), '0');
   return "E" + digits + ": " + message;
 }
+
+std::string moe::core::quote(std::string_view text) {
+  constexpr size_t longest = 200;
+  constexpr char digits[] = "0123456789abcdef";
+  std::string result = "'";
+  for (unsigned char c : text.substr(0, longest)) {
+    if (c >= 0x20 && c != 0x7f) {
+      result += static_cast<char>(c);
+      continue;
+    }
+    result += "\\x";
+    result += digits[c >> 4];
+    result += digits[c & 15];
+  }
+  return result + (text.size() > longest ? "...'" : "'");
+}

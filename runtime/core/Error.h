@@ -19,6 +19,7 @@
 
 #include <cassert>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -33,6 +34,11 @@ struct [[nodiscard]] Error {
   /// "E0101: message", as the tools print it after "error: ".
   std::string str() const;
 };
+
+/// 'text', for messages: control characters become \xNN and what is longer than
+/// 200 characters is cut. Names out of files go through this, so that no file
+/// can forge a line of output.
+std::string quote(std::string_view text);
 
 /// A value or an Error. Reading the value of an error is a programming error.
 template <typename T> class [[nodiscard]] Result {

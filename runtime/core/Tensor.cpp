@@ -65,3 +65,10 @@ Tensor::Tensor(DType dtype, std::vector<int64_t> shape)
       static_cast<std::byte *>(memory),
       [](std::byte *data) { ::operator delete(data, alignment); });
 }
+
+Tensor Tensor::copyOf(const TensorView &view) {
+  Tensor copy(view.dtype, view.shape);
+  if (size_t bytes = copy.bytes())
+    std::memcpy(copy.data(), view.data, bytes);
+  return copy;
+}

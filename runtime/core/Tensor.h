@@ -55,6 +55,8 @@ public:
   /// or checkedBytes refuses the shape.
   Tensor(DType dtype, std::vector<int64_t> shape);
 
+  static Tensor copyOf(const TensorView &view);
+
   DType dtype() const { return type; }
   const std::vector<int64_t> &shape() const { return dims; }
   int64_t numElements() const { return core::numElements(dims); }

@@ -361,7 +361,7 @@ TEST(DTypeTest, LargeIntegersRoundOnce) {
 
 TEST(DTypeTest, NoAlignmentIsAssumed) {
   alignas(16) std::byte buffer[64] = {};
-  for (int value = 0; value <= int(DType::Bool); ++value) {
+  for (int value = 0; value < numDTypes; ++value) {
     auto dtype = static_cast<DType>(value);
     void *odd = buffer + 1;
     storeFromDouble(dtype, odd, 0, 1);
@@ -372,7 +372,7 @@ TEST(DTypeTest, NoAlignmentIsAssumed) {
 }
 
 TEST(DTypeTest, NamesGoBothWays) {
-  for (int value = 0; value <= int(DType::Bool); ++value) {
+  for (int value = 0; value < numDTypes; ++value) {
     auto dtype = static_cast<DType>(value);
     EXPECT_EQ(dtypeFromName(name(dtype)), dtype);
     EXPECT_EQ(dtypeFromSafetensors(safetensorsName(dtype)), dtype);

@@ -51,6 +51,15 @@ TEST(TensorTest, CopiesShareStorage) {
   EXPECT_EQ(copy.view().bytes(), 8u);
 }
 
+TEST(TensorTest, CopyOfAViewOwnsItsData) {
+  float values[] = {1, 2, 3, 4};
+  Tensor copy = Tensor::copyOf({DType::F32, {2, 2}, values});
+  values[3] = 9;
+  EXPECT_EQ(copy.shape(), (std::vector<int64_t>{2, 2}));
+  EXPECT_EQ(copy.at(3), 4);
+  EXPECT_EQ(Tensor::copyOf({DType::F32, {0}, nullptr}).bytes(), 0u);
+}
+
 TEST(TensorTest, EmptyAndRankZero) {
   EXPECT_EQ(Tensor(DType::F32, {0, 8}).numElements(), 0);
   Tensor scalar(DType::F64, {});
