@@ -110,9 +110,9 @@ std::optional<NormKind> normKindFromName(std::string_view name);
 struct RouterSpec {
   ScoreFn score = ScoreFn::Identity;
   bool hasBias = false;
-  std::optional<GroupLimit> groups;
+  std::optional<GroupLimit> groups = {};
   int64_t topK = 1;
-  std::vector<NormStep> normalize;
+  std::vector<NormStep> normalize = {};
   double scale = 1.0;
 };
 

@@ -1,0 +1,135 @@
+//===- QuantFormatTest.cpp - The table of quantized formats -----*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Codes against the values their standards list; positions against a walk over
+// the layout in storage order.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/dialect/semantics/QuantFormat.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <vector>
+
+using namespace moe::semantics;
+
+namespace {
+
+const QuantRow &fp8 = lookup(QuantFormat::Fp8Block);
+const QuantRow &mxfp4 = lookup(QuantFormat::Mxfp4);
+
+TEST(QuantFormat, Rows) {
+  ASSERT_EQ(quantFormats().size(), 2u);
+  EXPECT_EQ(fp8.id, QuantFormat::Fp8Block);
+  EXPECT_EQ(fp8.name, "fp8_block");
+  EXPECT_EQ(fp8.code, CodeKind::E4M3FN);
+  EXPECT_EQ(fp8.scale, ScaleKind::Float);
+  EXPECT_EQ(fp8.codesPerByte, 1u);
+  EXPECT_EQ(fp8.blockRows, 0);
+  EXPECT_EQ(fp8.blockCols, 0);
+  EXPECT_EQ(mxfp4.id, QuantFormat::Mxfp4);
+  EXPECT_EQ(mxfp4.name, "mxfp4");
+  EXPECT_EQ(mxfp4.code, CodeKind::E2M1);
+  EXPECT_EQ(mxfp4.scale, ScaleKind::E8M0);
+  EXPECT_EQ(mxfp4.codesPerByte, 2u);
+  EXPECT_EQ(mxfp4.blockRows, 1);
+  EXPECT_EQ(mxfp4.blockCols, 32);
+  EXPECT_EQ(quantFormatFromName("fp8_block"), QuantFormat::Fp8Block);
+  EXPECT_EQ(quantFormatFromName("mxfp4"), QuantFormat::Mxfp4);
+  EXPECT_EQ(quantFormatFromName("fp8"), std::nullopt);
+}
+
+TEST(QuantFormat, E2M1Codes) {
+  const double want[] = {0.0,  0.5,  1.0,  1.5,  2.0,  3.0,  4.0,  6.0,
+                         -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0};
+  std::span<const double> got = codeValues(CodeKind::E2M1);
+  ASSERT_EQ(got.size(), 16u);
+  for (int code = 0; code < 16; ++code) {
+    EXPECT_EQ(got[code], want[code]) << code;
+    EXPECT_EQ(std::signbit(got[code]), code >= 8) << code;
+  }
+}
+
+TEST(QuantFormat, E4M3Codes) {
+  std::span<const double> got = codeValues(CodeKind::E4M3FN);
+  ASSERT_EQ(got.size(), 256u);
+  // The examples of the OCP specification: largest, one, smallest normal,
+  // largest and smallest subnormal.
+  EXPECT_EQ(got[0x7e], 448);
+  EXPECT_EQ(got[0x38], 1);
+  EXPECT_EQ(got[0x08], 0.015625);
+  EXPECT_EQ(got[0x07], 0.013671875);
+  EXPECT_EQ(got[0x01], 0.001953125);
+  EXPECT_EQ(got[0x00], 0);
+  for (int code = 0; code < 0x7f; ++code) {
+    int exponent = code / 8, mantissa = code % 8;
+    double want = exponent == 0
+                      ? mantissa / 512.0
+                      : (1 + mantissa / 8.0) * std::pow(2.0, exponent - 7);
+    EXPECT_EQ(got[code], want) << code;
+    EXPECT_EQ(got[code + 128], -want) << code;
+    EXPECT_TRUE(std::signbit(got[code + 128])) << code;
+  }
+  EXPECT_TRUE(std::isnan(got[0x7f]));
+  EXPECT_TRUE(std::isnan(got[0xff]));
+}
+
+TEST(QuantFormat, E8M0Scales) {
+  EXPECT_EQ(e8m0Value(127), 1);
+  EXPECT_EQ(e8m0Value(120), 0.0078125);
+  EXPECT_EQ(e8m0Value(0), 5.877471754111438e-39);
+  for (int byte = 0; byte < 255; ++byte)
+    EXPECT_EQ(e8m0Value(byte), std::exp2(byte - 127.0)) << byte;
+  EXPECT_TRUE(std::isnan(e8m0Value(255)));
+}
+
+TEST(QuantFormat, Fp8BlocksAreCutAtTheEnds) {
+  QuantShape shape{.rows = 200, .cols = 136, .blockRows = 128, .blockCols = 64};
+  EXPECT_EQ(shape.scaleRows(), 2);
+  EXPECT_EQ(shape.scaleCols(), 3);
+  for (int64_t row = 0; row < shape.rows; ++row)
+    for (int64_t col = 0; col < shape.cols; ++col) {
+      int64_t blockRow = row < 128 ? 0 : 1;
+      int64_t blockCol = col < 64 ? 0 : col < 128 ? 1 : 2;
+      ASSERT_EQ(shape.scaleIndex(row, col), blockRow * 3 + blockCol);
+      CodePosition position = codePosition(fp8, shape, row, col);
+      ASSERT_EQ(position.byte, row * 136 + col);
+      ASSERT_EQ(position.sub, 0u);
+    }
+  QuantShape whole{.rows = 256, .cols = 64, .blockRows = 128, .blockCols = 64};
+  EXPECT_EQ(whole.scaleRows(), 2);
+  EXPECT_EQ(whole.scaleCols(), 1);
+  QuantShape single;
+  EXPECT_EQ(single.blockRows, 1);
+  EXPECT_EQ(single.blockCols, 1);
+}
+
+TEST(QuantFormat, Mxfp4PutsTheLowNibbleFirst) {
+  QuantShape shape{.rows = 3, .cols = 96, .blockRows = 1, .blockCols = 32};
+  EXPECT_EQ(shape.scaleRows(), 3);
+  EXPECT_EQ(shape.scaleCols(), 3);
+  // Storage order: u8 [rows, blocks, 16], two columns a byte.
+  int64_t byte = 0;
+  for (int64_t row = 0; row < 3; ++row)
+    for (int64_t block = 0; block < 3; ++block)
+      for (int64_t b = 0; b < 16; ++b, ++byte)
+        for (int64_t half = 0; half < 2; ++half) {
+          int64_t col = block * 32 + 2 * b + half;
+          CodePosition position = codePosition(mxfp4, shape, row, col);
+          EXPECT_EQ(position.byte, byte);
+          EXPECT_EQ(position.sub, half);
+          EXPECT_EQ(shape.scaleIndex(row, col), row * 3 + block);
+        }
+  EXPECT_EQ(codeInByte(mxfp4, 0xa7, 0), 0x7);
+  EXPECT_EQ(codeInByte(mxfp4, 0xa7, 1), 0xa);
+  EXPECT_EQ(codeInByte(fp8, 0xa7, 0), 0xa7);
+}
+
+} // namespace
