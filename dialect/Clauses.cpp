@@ -126,9 +126,10 @@ void GroupLimitAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
-ParseResult moe::parseGroupLimit(OpAsmParser &parser, GroupLimitAttr &attr) {
+OptionalParseResult moe::parseGroupLimit(OpAsmParser &parser,
+                                         GroupLimitAttr &attr) {
   if (failed(parser.parseOptionalKeyword("groups")))
-    return success();
+    return std::nullopt;
   if (parser.parseLParen())
     return failure();
   FailureOr<GroupLimitAttr> parsed = GroupLimitAttr::parseClause(parser);
@@ -236,9 +237,9 @@ void NormAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
-ParseResult moe::parseNormalize(OpAsmParser &parser, ArrayAttr &attr) {
+OptionalParseResult moe::parseNormalize(OpAsmParser &parser, ArrayAttr &attr) {
   if (failed(parser.parseOptionalKeyword("normalize")))
-    return success();
+    return std::nullopt;
   SmallVector<Attribute> steps;
   if (parser.parseCommaSeparatedList([&]() -> ParseResult {
         FailureOr<NormAttr> step = NormAttr::parseClause(parser);
@@ -259,9 +260,9 @@ void moe::printNormalize(OpAsmPrinter &printer, Operation *, ArrayAttr attr) {
                         [&](NormAttr step) { step.printClause(printer); });
 }
 
-ParseResult moe::parseScale(OpAsmParser &parser, FloatAttr &attr) {
+OptionalParseResult moe::parseScale(OpAsmParser &parser, FloatAttr &attr) {
   if (failed(parser.parseOptionalKeyword("scale")))
-    return success();
+    return std::nullopt;
   double value;
   if (parser.parseFloat(value))
     return failure();

@@ -34,8 +34,8 @@ void printQuantFormat(mlir::OpAsmPrinter &printer, mlir::Operation *op,
                       QuantFormatAttr attr);
 
 // "groups(8 keep 4 by top2_sum fill -inf)", or nothing.
-mlir::ParseResult parseGroupLimit(mlir::OpAsmParser &parser,
-                                  GroupLimitAttr &attr);
+mlir::OptionalParseResult parseGroupLimit(mlir::OpAsmParser &parser,
+                                          GroupLimitAttr &attr);
 void printGroupLimit(mlir::OpAsmPrinter &printer, mlir::Operation *op,
                      GroupLimitAttr attr);
 
@@ -45,13 +45,14 @@ void printSelect(mlir::OpAsmPrinter &printer, mlir::Operation *op,
                  SelectAttr attr);
 
 // "normalize l1(eps 1.0e-20 add), sigmoid", or nothing.
-mlir::ParseResult parseNormalize(mlir::OpAsmParser &parser,
-                                 mlir::ArrayAttr &attr);
+mlir::OptionalParseResult parseNormalize(mlir::OpAsmParser &parser,
+                                         mlir::ArrayAttr &attr);
 void printNormalize(mlir::OpAsmPrinter &printer, mlir::Operation *op,
                     mlir::ArrayAttr attr);
 
 // "scale 2.5", or nothing.
-mlir::ParseResult parseScale(mlir::OpAsmParser &parser, mlir::FloatAttr &attr);
+mlir::OptionalParseResult parseScale(mlir::OpAsmParser &parser,
+                                     mlir::FloatAttr &attr);
 void printScale(mlir::OpAsmPrinter &printer, mlir::Operation *op,
                 mlir::FloatAttr attr);
 

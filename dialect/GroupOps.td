@@ -32,7 +32,7 @@ def Moe_GroupOp : Moe_Op<"group", [Pure]> {
   }];
   let arguments = (ins AnyRankedTensor:$ids);
   let results = (outs Moe_GroupsType:$groups);
-  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($groups)";
+  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` qualified(type($groups))";
   let hasVerifier = 1;
 }
 
@@ -52,7 +52,7 @@ def Moe_GroupsFromOffsetsOp : Moe_Op<"groups_from_offsets", [Pure]> {
   }];
   let arguments = (ins AnyRankedTensor:$offsets);
   let results = (outs Moe_GroupsType:$groups);
-  let assemblyFormat = "$offsets attr-dict `:` type($offsets) `->` type($groups)";
+  let assemblyFormat = "$offsets attr-dict `:` type($offsets) `->` qualified(type($groups))";
   let hasVerifier = 1;
 }
 
@@ -71,7 +71,7 @@ def Moe_OffsetsOp : Moe_Op<"offsets", [Pure]> {
   }];
   let arguments = (ins Moe_GroupsType:$groups);
   let results = (outs AnyRankedTensor:$offsets);
-  let assemblyFormat = "$groups attr-dict `:` type($groups) `->` type($offsets)";
+  let assemblyFormat = "$groups attr-dict `:` qualified(type($groups)) `->` type($offsets)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -101,7 +101,7 @@ def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
   let results = (outs AnyRankedTensor:$rows);
   let assemblyFormat = [{
     $input `by` $groups (`scale` $scale^)? attr-dict `:` type($input) `,`
-    type($groups) (`,` type($scale)^)? `->` type($rows)
+    qualified(type($groups)) (`,` type($scale)^)? `->` type($rows)
   }];
   let hasVerifier = 1;
 }

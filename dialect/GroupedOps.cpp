@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "moe/dialect/ConvertFloat.h"
 #include "moe/dialect/MoeOps.h"
 #include "moe/dialect/ShapeRules.h"
 
@@ -184,16 +185,7 @@ void GroupedMatmulOp::build(OpBuilder &builder, OperationState &state,
     block->addArgument(acc, state.location);
   Value value = block->getArgument(0);
   Type element = cast<RankedTensorType>(result).getElementType();
-  if (element != acc) {
-    bool narrower =
-        element.getIntOrFloatBitWidth() < acc.getIntOrFloatBitWidth();
-    value =
-        narrower
-            ? arith::TruncFOp::create(builder, state.location, element, value)
-                  .getResult()
-            : arith::ExtFOp::create(builder, state.location, element, value)
-                  .getResult();
-  }
+  value = convertFloat(builder, state.location, value, element);
   YieldOp::create(builder, state.location, value);
 }
 

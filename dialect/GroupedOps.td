@@ -101,7 +101,7 @@ def Moe_TilesOp : Moe_Op<"tiles", [Pure]> {
   }];
   let arguments = (ins Moe_GroupsType:$groups);
   let results = (outs Moe_TilesType:$tiles);
-  let assemblyFormat = "$groups attr-dict `:` type($groups) `->` type($tiles)";
+  let assemblyFormat = "$groups attr-dict `:` qualified(type($groups)) `->` qualified(type($tiles))";
 }
 
 def Moe_ByTokensOp : Moe_Op<"by_tokens", [
@@ -159,7 +159,7 @@ def Moe_PackOp : Moe_Op<"pack", [Pure]> {
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$tensors);
   let results = (outs Moe_PackedType:$packed);
-  let assemblyFormat = "$tensors attr-dict `:` type($tensors) `->` type($packed)";
+  let assemblyFormat = "$tensors attr-dict `:` type($tensors) `->` qualified(type($packed))";
   let hasVerifier = 1;
 }
 

@@ -63,6 +63,8 @@ def Moe_TargetAttrInterface : AttrInterface<"TargetAttrInterface"> {
   let methods = [
     InterfaceMethod<"The target's name as the command line spells it",
       "std::string", "getTargetName">,
+    InterfaceMethod<"The instruction set, as kernel names carry it: avx512, sm_90a",
+      "std::string", "getIsaName">,
     InterfaceMethod<[{
         Token counts at which the best plan changes, ascending: the cuts of
         moe.by_tokens. Empty when one plan serves every count.

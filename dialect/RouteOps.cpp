@@ -130,9 +130,13 @@ ParseResult RouteOp::parse(OpAsmParser &parser, OperationState &result) {
   SelectAttr select;
   ArrayAttr normalize;
   FloatAttr scale;
-  if (parseGroupLimit(parser, groups) || parser.parseKeyword("select") ||
-      parseSelect(parser, select) || parseNormalize(parser, normalize) ||
-      parseScale(parser, scale))
+  auto broken = [](OptionalParseResult clause) {
+    return clause.has_value() && failed(*clause);
+  };
+  if (broken(parseGroupLimit(parser, groups)) ||
+      parser.parseKeyword("select") || parseSelect(parser, select) ||
+      broken(parseNormalize(parser, normalize)) ||
+      broken(parseScale(parser, scale)))
     return failure();
   props.groups = groups;
   props.select = select;

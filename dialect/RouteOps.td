@@ -115,8 +115,8 @@ def Moe_SelectOp : Moe_Op<"select", [Pure]> {
       OptionalAttr<Moe_GroupLimitAttr>:$groups, Moe_SelectAttr:$select);
   let results = (outs AnyRankedTensor:$ids);
   let assemblyFormat = [{
-    $scores (`bias` $bias^)? custom<GroupLimit>($groups) custom<Select>($select)
-    attr-dict `:` type($scores) (`,` type($bias)^)? `->` type($ids)
+    $scores (`bias` $bias^)? (custom<GroupLimit>($groups)^)?
+    custom<Select>($select) attr-dict `:` type($scores) (`,` type($bias)^)? `->` type($ids)
   }];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
@@ -142,7 +142,7 @@ def Moe_WeighOp : Moe_Op<"weigh", [Pure]> {
       OptionalAttr<F64Attr>:$scale);
   let results = (outs AnyRankedTensor:$weights);
   let assemblyFormat = [{
-    $scores `,` $ids custom<Normalize>($normalize) custom<Scale>($scale)
+    $scores `,` $ids (custom<Normalize>($normalize)^)? (custom<Scale>($scale)^)?
     attr-dict `:` type($scores) `,` type($ids) `->` type($weights)
   }];
   let hasVerifier = 1;

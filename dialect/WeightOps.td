@@ -36,7 +36,7 @@ def Moe_ParamOp : Moe_Op<"param", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
       OptionalAttr<Moe_SourceAttr>:$source);
   let assemblyFormat = [{
-    $sym_name `:` $type (`from` $source^)? attr-dict
+    $sym_name `:` $type (`from` qualified($source)^)? attr-dict
   }];
   let hasVerifier = 1;
 }

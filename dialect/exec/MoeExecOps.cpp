@@ -103,7 +103,7 @@ LogicalResult SliceOp::verify() {
   return verifyMap(*this, "bytes", getBytes());
 }
 
-LogicalResult exec::ParamOp::verifySymbolUses(SymbolTableCollection &table) {
+LogicalResult UseParamOp::verifySymbolUses(SymbolTableCollection &table) {
   // param_c1
   auto prepare =
       table.lookupNearestSymbolFrom<PrepareOp>(*this, getPrepareAttr());
@@ -233,6 +233,17 @@ LogicalResult KernelOp::verifyRegions() {
   auto end = dyn_cast<ReturnOp>(getBody().front().getTerminator());
   if (!end || end.getOperandTypes() != getResultTypes())
     return emitOpError("expects its body to return the results");
+  return success();
+}
+
+LogicalResult SizeOp::verify() {
+  // size_c1
+  auto kernel = cast<KernelOp>((*this)->getParentOp());
+  if (getMap().getNumDims() != kernel.getNumDims() ||
+      getMap().getNumSymbols() != 0 || getMap().getNumResults() != 1)
+    return emitOpError() << "expects a map of the kernel's "
+                         << kernel.getNumDims()
+                         << " dimensions to one value, got " << getMapAttr();
   return success();
 }
 

@@ -128,7 +128,7 @@ def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure]> {
   let hasVerifier = 1;
 }
 
-def MoeExec_ParamOp : MoeExec_Op<"param", [Pure,
+def MoeExec_UseParamOp : MoeExec_Op<"param", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a prepared parameter";
   let description = [{
@@ -258,6 +258,10 @@ def MoeExec_KernelOp : MoeExec_Op<"kernel", [FunctionOpInterface,
     - kernel_c1: arguments and results are tensors, groups, tiles or packed.
     - kernel_c2: one size map an argument and result, with as many results as
       the value has dynamic sizes.
+    A kernel of a `prepare` reads its sources in place: an argument's
+    `moe_exec.strides` holds the element strides of its dimensions where they
+    are not row-major. Source data has any alignment.
+
     - kernel_c3: the body ends by returning the results.
 
     ```mlir
@@ -302,6 +306,22 @@ def MoeExec_ReturnOp : MoeExec_Op<"return", [Pure, Terminator,
   }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
+def MoeExec_SizeOp : MoeExec_Op<"size", [Pure, HasParent<"KernelOp">]> {
+  let summary = "an expression of the program's dimensions, inside a kernel";
+  let description = [{
+    Rules:
+    - size_c1: the map has the kernel's dimensions and one result.
+
+    ```mlir
+    %rows = moe_exec.size affine_map<(d0) -> (d0 * 8)>
+    ```
+  }];
+  let arguments = (ins AffineMapAttr:$map);
+  let results = (outs Index:$value);
+  let assemblyFormat = "$map attr-dict";
+  let hasVerifier = 1;
 }
 
 def MoeExec_PrepareOp : MoeExec_Op<"prepare", [Symbol,

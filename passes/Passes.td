@@ -1,0 +1,260 @@
+//===- Passes.td - Passes over moe IR ----------------------*- tablegen -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Target-neutral passes, in the order of the phases and alphabetical within
+// one. Each name is also the name of its class, its file and its lit test:
+// moe-fuse-gather, FuseGatherPass, fuse/FuseGather.cpp,
+// test/passes/fuse-gather.mlir.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_PASSES_PASSES_TD
+#define MOE_PASSES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// input -> group
+//===----------------------------------------------------------------------===//
+
+def DecomposeRoutePass : Pass<"moe-decompose-route", "::mlir::func::FuncOp"> {
+  let summary = "splits moe.route into score, select and weigh";
+  let description = [{
+    The clauses of a router, one op each, so that later passes can fuse the
+    score into a projection's epilogue or share a selection. Precondition: none.
+    Afterwards no `moe.route` is left.
+
+    Before:
+    ```mlir
+    %ids, %w = moe.route %l score softmax select top_k(2) normalize l1
+        : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    ```
+    After:
+    ```mlir
+    %s = moe.score softmax %l : tensor<?x8xf32> -> tensor<?x8xf32>
+    %ids = moe.select %s top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>
+    %w = moe.weigh %s, %ids normalize l1
+        : tensor<?x8xf32>, tensor<?x2xi32> -> tensor<?x2xf32>
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
+def FuseEpiloguePass : Pass<"moe-fuse-epilogue", "::mlir::func::FuncOp"> {
+  let summary = "computes what follows a grouped_matmul in its epilogue";
+  let description = [{
+    An activation or an elementwise op whose operand is a `moe.grouped_matmul`
+    used by nothing else moves into the epilogue; the gate and up products of a
+    gated unit become one matmul with two right-hand sides, one pass over the
+    rows. Values are the same bit for bit: a rounding between the two ops stays
+    as an op of the epilogue.
+
+    Missed where the product has other users: the remark names them.
+
+    Before:
+    ```mlir
+    %a = moe.grouped_matmul lhs(%x gather) rhs(%wg) by %g acc f32 { ... }
+    %u = moe.grouped_matmul lhs(%x gather) rhs(%wu) by %g acc f32 { ... }
+    %h = moe.activate swiglu(%a, %u)
+    ```
+    After:
+    ```mlir
+    %h = moe.grouped_matmul lhs(%x gather) rhs(%wg, %wu) by %g acc f32 {
+    ^bb0(%a: f32, %u: f32):
+      ... silu(%a) * %u
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
+def FuseGatherPass : Pass<"moe-fuse-gather", "::mlir::func::FuncOp"> {
+  let summary = "reads dispatched rows through the groups' map";
+  let description = [{
+    `moe.dispatch` only moves rows: a `moe.grouped_matmul` over them reads the
+    tokens' rows itself (`gather`), and the copy of T*K rows is not made. A
+    dispatch with a scale computes and stays.
+
+    Before:
+    ```mlir
+    %r = moe.dispatch %x by %g
+    %h = moe.grouped_matmul lhs(%r) rhs(%w) by %g acc f32 { ... }
+    ```
+    After:
+    ```mlir
+    %h = moe.grouped_matmul lhs(%x gather) rhs(%w) by %g acc f32 { ... }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
+def LowerExpertsPass : Pass<"moe-lower-experts", "::mlir::func::FuncOp"> {
+  let summary = "turns moe.expert into ops over the rows of all experts";
+  let description = [{
+    Each op of an expert's body runs over the rows of every expert at once:
+    `moe.linear` on a weight argument becomes a `moe.grouped_matmul`, and each
+    other op is lifted to all rows, which is what its keeping rows apart
+    allows. A bias becomes an epilogue operand. `moe.dequantize` of a weight
+    argument is lifted to the weights of all experts. Afterwards no `moe.expert`
+    is left.
+
+    Before:
+    ```mlir
+    %o = moe.expert %r by %g weights(%w) {
+    ^bb0(%rows: tensor<?x64xf32>, %w0: tensor<32x64xf32>):
+      %y = moe.linear %rows, %w0 acc f32
+      moe.yield %y
+    }
+    ```
+    After:
+    ```mlir
+    %o = moe.grouped_matmul lhs(%r) rhs(%w) by %g acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect"];
+}
+
+def LowerLinearsPass : Pass<"moe-lower-linears", "::mlir::func::FuncOp"> {
+  let summary = "turns dense layers into a grouped_matmul of one group";
+  let description = [{
+    `moe.linear` outside experts (router projections, shared experts) and
+    `linalg.matmul` against a weight become `moe.grouped_matmul` without groups,
+    so that dense layers run by the same kernels.
+
+    Before:
+    ```mlir
+    %l = moe.linear %x, %w bias %b acc f32
+    ```
+    After:
+    ```mlir
+    %l = moe.grouped_matmul lhs(%x) rhs(%w) operands(%b columns) acc f32 {
+    ^bb0(%a: f32, %b0: f32):
+      %s = arith.addf %a, %b0 : f32
+      moe.yield %s : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// group -> plan
+//===----------------------------------------------------------------------===//
+
+def BucketTokensPass : Pass<"moe-bucket-tokens", "::mlir::func::FuncOp"> {
+  let summary = "gives a function one form a token bucket";
+  let description = [{
+    Asks the module's target at which token counts its best plan changes and
+    wraps the function's body in `moe.by_tokens` with equal regions. A target
+    with one plan for every count leaves the function as it is. Precondition:
+    the module has a `moe.target`.
+
+    Before:
+    ```mlir
+    func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+      ...
+      return %y : tensor<?x64xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+      %t = tensor.dim %x, %c0 : tensor<?x64xf32>
+      %y = moe.by_tokens %t [16] -> (tensor<?x64xf32>) { ... }, { ... }
+      return %y : tensor<?x64xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def PackWeightsPass : Pass<"moe-pack-weights", "::mlir::func::FuncOp"> {
+  let summary = "brings weights into the layout that the plan wants";
+  let description = [{
+    Where the plan of a `moe.grouped_matmul` names a weight layout, its
+    right-hand sides go through a `moe.pack`. Packs of equal weights in equal
+    layouts are one, over all token buckets. A pack of run-time values is work
+    of every call: a remark says what it costs.
+
+    Before:
+    ```mlir
+    %h = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 { ... } {moe.plan = #p}
+    ```
+    After:
+    ```mlir
+    %p = moe.pack %w : tensor<32x64xf32> -> !moe.packed<#layout, 32x64xf32>
+    %h = moe.grouped_matmul lhs(%x) rhs(%p) acc f32 { ... } {moe.plan = #p}
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
+def ScheduleTilesPass : Pass<"moe-schedule-tiles", "::mlir::func::FuncOp"> {
+  let summary = "lists the row tiles that planned matmuls run over";
+  let description = [{
+    How many rows an expert has is data. Where a plan works on listed tiles,
+    its matmul gets a `moe.tiles` of its groups; matmuls of the same groups and
+    tile size share one list.
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
+def SelectPlanPass : Pass<"moe-select-plan", "::mlir::func::FuncOp"> {
+  let summary = "chooses a plan for every op that needs one";
+  let description = [{
+    Asks the module's target for a plan of each op and writes it as `moe.plan`.
+    A plan that is already there was written by a user or a tuner and is only
+    verified. Every choice is recorded as a `#moe.decision` of the function.
+    Under row determinism all forms of an op must have one reduction class, or
+    the pass fails. Precondition: the module has a `moe.target`.
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// plan -> exec
+//===----------------------------------------------------------------------===//
+
+def DedupeKernelsPass : Pass<"moe-dedupe-kernels", "::mlir::ModuleOp"> {
+  let summary = "makes equal kernels one";
+  let description = [{
+    Kernels and preparations that differ in nothing but their name become one:
+    48 equal layers are one set of kernels. Steps are renamed to the kernel that
+    stays.
+  }];
+  let dependentDialects = ["::moe::exec::MoeExecDialect"];
+}
+
+def FormKernelsPass : Pass<"moe-form-kernels", "::mlir::ModuleOp"> {
+  let summary = "turns planned functions into programs over kernels";
+  let description = [{
+    Every public function becomes a `moe_exec.program`: its ops are grouped into
+    kernels, every value between kernels gets a buffer, and what depends on
+    parameters alone is prepared at bind time (`moe_exec.prepare`). Buffers do
+    not overlap yet. Precondition: the plan phase, and a `moe.target`.
+  }];
+  let dependentDialects = ["::moe::exec::MoeExecDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def PlanMemoryPass : Pass<"moe-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "lets buffers share memory where their lifetimes allow it";
+  let description = [{
+    Places the slices of every program's workspace by the steps that use them:
+    buffers whose lifetimes do not meet share bytes. Sizes are affine in the
+    program's dimensions; places are chosen by their size at the bound.
+  }];
+  let dependentDialects = ["::moe::exec::MoeExecDialect"];
+}
+
+#endif // MOE_PASSES_PASSES_TD

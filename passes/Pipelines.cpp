@@ -1,0 +1,61 @@
+//===- Pipelines.cpp - The phases as lists of passes ----------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/Pipelines.h"
+
+#include "moe/passes/Passes.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace moe;
+
+void moe::buildSimplifyPipeline(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void moe::buildGroupPipeline(OpPassManager &pm) {
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createDecomposeRoutePass());
+  function.addPass(createLowerExpertsPass());
+  function.addPass(createLowerLinearsPass());
+  function.addPass(createFuseGatherPass());
+  function.addPass(createFuseEpiloguePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void moe::buildPlanPipeline(OpPassManager &pm) {
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createBucketTokensPass());
+  function.addPass(createSelectPlanPass());
+  function.addPass(createPackWeightsPass());
+  function.addPass(createScheduleTilesPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void moe::buildExecPipeline(OpPassManager &pm) {
+  pm.addPass(createFormKernelsPass());
+  pm.addPass(createDedupeKernelsPass());
+  pm.addPass(createPlanMemoryPass());
+}
+
+void moe::registerPipelines() {
+  PassPipelineRegistration<>("moe-simplify",
+                             "Simplify the input phase in place",
+                             buildSimplifyPipeline);
+  PassPipelineRegistration<>("moe-to-group", "Input phase to group phase",
+                             buildGroupPipeline);
+  PassPipelineRegistration<>("moe-to-plan", "Group phase to plan phase",
+                             buildPlanPipeline);
+  PassPipelineRegistration<>("moe-to-exec", "Plan phase to exec phase",
+                             buildExecPipeline);
+}

@@ -1,0 +1,63 @@
+//===- DimExprs.h - Sizes as expressions of named dimensions ----*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A program's memory is known for every token count without compiling, because
+// every size in it is an affine expression of the function's named dimensions.
+// This finds the expressions.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_PASSES_EXEC_DIMEXPRS_H
+#define MOE_PASSES_EXEC_DIMEXPRS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/AffineMap.h"
+
+namespace moe {
+
+class DimExprs {
+public:
+  /// Dimensions come from the dynamic sizes of the arguments, in order of
+  /// appearance. Those of one name are one; one without a name is its own,
+  /// "arg0_0".
+  explicit DimExprs(mlir::func::FuncOp function);
+
+  struct Dim {
+    std::string name;
+    int64_t bound;
+  };
+  llvm::ArrayRef<Dim> dims() const { return list; }
+  /// Index into dims() of a dynamic size of an argument.
+  unsigned argDim(unsigned argument, unsigned position) const;
+
+  /// The size of one dimension of a tensor; a diagnostic where it is not an
+  /// expression of the dimensions.
+  mlir::FailureOr<mlir::AffineExpr> sizeOf(mlir::Value tensor,
+                                           unsigned position);
+  /// An index computed from sizes.
+  mlir::FailureOr<mlir::AffineExpr> exprOf(mlir::Value index);
+  /// The dynamic sizes of a tensor, groups (rows) or tiles (most tiles).
+  mlir::FailureOr<mlir::AffineMap> sizesOf(mlir::Value value);
+  /// A map from the dimensions to one expression.
+  mlir::AffineMap map(mlir::AffineExpr expr) const;
+
+private:
+  mlir::FailureOr<mlir::AffineExpr> rowsOf(mlir::Value groups);
+  mlir::FailureOr<mlir::AffineExpr> fail(mlir::Value value);
+
+  mlir::func::FuncOp function;
+  mlir::MLIRContext *context;
+  llvm::SmallVector<Dim> list;
+  /// [argument][position] -> index into list.
+  llvm::SmallVector<llvm::SmallVector<unsigned>> argDims;
+};
+
+} // namespace moe
+
+#endif // MOE_PASSES_EXEC_DIMEXPRS_H

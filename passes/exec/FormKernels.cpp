@@ -1,0 +1,496 @@
+//===- FormKernels.cpp - Planned functions as programs over kernels -------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The walk from values to buffers. Every value that crosses from one kernel to
+// another gets a place: an output of the program where it is returned, a slice
+// of the workspace elsewhere. A kernel writes its results where they belong, so
+// nothing is copied that need not be.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/Passes.h"
+#include "moe/passes/exec/DimExprs.h"
+#include "moe/passes/exec/KernelNames.h"
+#include "moe/passes/exec/KernelPartition.h"
+#include "moe/passes/exec/Prepare.h"
+#include "moe/passes/plan/WeightOnly.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::exec;
+
+namespace moe {
+#define GEN_PASS_DEF_FORMKERNELSPASS
+#include "moe/passes/Passes.h.inc"
+} // namespace moe
+
+namespace {
+
+class ProgramBuilder {
+public:
+  ProgramBuilder(func::FuncOp function, TargetAttrInterface target,
+                 PrepareBuilder &prepares, SymbolTable &symbols)
+      : function(function), target(target), prepares(prepares),
+        symbols(symbols), dims(function), builder(function) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult emitBlock(Block &block);
+  LogicalResult emitGroup(const KernelGroup &group);
+  LogicalResult emitByTokens(ByTokensOp op);
+  LogicalResult emitCopies(ValueRange values, ArrayRef<SmallVector<Value>> to);
+  FailureOr<KernelOp> buildKernel(const KernelGroup &group,
+                                  ArrayRef<Value> arguments,
+                                  ArrayRef<Value> results);
+  FailureOr<SmallVector<Value>> buffersOf(Value value);
+  FailureOr<SmallVector<Value>> allocate(Value value);
+  void createProgram();
+
+  func::FuncOp function;
+  TargetAttrInterface target;
+  PrepareBuilder &prepares;
+  SymbolTable &symbols;
+  DimExprs dims;
+  OpBuilder builder;
+  ProgramOp program;
+  Value workspace;
+  AffineExpr used;
+  llvm::DenseMap<Value, SmallVector<Value>> buffers;
+  llvm::DenseMap<Value, Value> params;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// The program's frame
+//===----------------------------------------------------------------------===//
+
+static std::string nameOf(Attribute attribute, StringRef fallback,
+                          unsigned index) {
+  if (auto name = dyn_cast_if_present<StringAttr>(attribute))
+    return name.str();
+  return (fallback + Twine(index)).str();
+}
+
+void ProgramBuilder::createProgram() {
+  MLIRContext *context = function.getContext();
+  SmallVector<Attribute> attributes;
+  SmallVector<Type> types;
+  auto add = [&](Type type, ArrayRef<NamedAttribute> list) {
+    types.push_back(type);
+    attributes.push_back(builder.getDictionaryAttr(list));
+  };
+  for (const DimExprs::Dim &dim : dims.dims())
+    add(builder.getIndexType(),
+        {builder.getNamedAttr("name", builder.getStringAttr(dim.name)),
+         builder.getNamedAttr("bound", builder.getI64IntegerAttr(dim.bound))});
+  auto addBuffer = [&](Type type, const std::string &name,
+                       function_ref<StringRef(unsigned)> dimName) {
+    MemRefType buffer = getBackingTypes(type).front();
+    SmallVector<Attribute> names;
+    for (int64_t d = 0; d < buffer.getRank(); ++d)
+      names.push_back(builder.getStringAttr(
+          buffer.isDynamicDim(d) ? dimName(d)
+                                 : Twine(buffer.getDimSize(d)).str()));
+    add(buffer, {builder.getNamedAttr("name", builder.getStringAttr(name)),
+                 builder.getNamedAttr("dims", builder.getArrayAttr(names))});
+  };
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    addBuffer(function.getArgumentTypes()[i],
+              nameOf(function.getArgAttr(i, MoeDialect::kNameAttr), "arg", i),
+              [&](unsigned d) -> StringRef {
+                return dims.dims()[dims.argDim(i, d)].name;
+              });
+  Operation *terminator = function.getBody().front().getTerminator();
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    addBuffer(
+        function.getResultTypes()[i],
+        nameOf(function.getResultAttr(i, MoeDialect::kNameAttr), "result", i),
+        [&](unsigned d) -> StringRef {
+          auto expr = dyn_cast<AffineDimExpr>(
+              dims.sizeOf(terminator->getOperand(i), d).value_or(AffineExpr()));
+          return expr ? StringRef(dims.dims()[expr.getPosition()].name) : "?";
+        });
+  program = ProgramOp::create(
+      builder, function.getLoc(), function.getSymNameAttr(), dims.dims().size(),
+      function.getNumArguments(), builder.getArrayAttr(attributes));
+  Block *block = builder.createBlock(&program.getBody());
+  for (Type type : types)
+    block->addArgument(type, function.getLoc());
+  used = getAffineConstantExpr(0, context);
+  workspace =
+      WorkspaceOp::create(builder, function.getLoc(), getArenaType(context),
+                          AffineMapAttr::get(dims.map(used)));
+}
+
+LogicalResult ProgramBuilder::run() {
+  if (!function.getBody().hasOneBlock())
+    return function.emitOpError("expects one block in a compiled function");
+  for (Type type : function.getResultTypes())
+    if (!isa<RankedTensorType>(type))
+      return function.emitOpError()
+             << "expects tensors as results, got " << type;
+  for (Type type : function.getArgumentTypes())
+    if (!isa<RankedTensorType>(type))
+      return function.emitOpError()
+             << "expects tensors as arguments, got " << type;
+  Block &body = function.getBody().front();
+  Operation *terminator = body.getTerminator();
+  for (auto [index, value] : llvm::enumerate(terminator->getOperands()))
+    for (int64_t d = 0; d < cast<RankedTensorType>(value.getType()).getRank();
+         ++d) {
+      FailureOr<AffineExpr> size = dims.sizeOf(value, d);
+      if (failed(size))
+        return failure();
+      if (!isa<AffineDimExpr, AffineConstantExpr>(*size))
+        return function.emitOpError()
+               << "expects the sizes of result " << index
+               << " to be sizes of arguments, got an expression of them";
+    }
+  createProgram();
+  for (auto [argument, buffer] :
+       llvm::zip(body.getArguments(), program.getInputs()))
+    buffers[argument] = {buffer};
+  // A returned value is written straight into its output, the first time.
+  SmallVector<SmallVector<Value>> outputs;
+  for (auto [value, output] :
+       llvm::zip(terminator->getOperands(), program.getOutputs())) {
+    outputs.push_back({output});
+    if (value.getDefiningOp() && !buffers.contains(value) &&
+        !isWeightOnly(value) && !isRepeatable(value.getDefiningOp()))
+      buffers[value] = {output};
+  }
+  if (failed(emitBlock(body)) ||
+      failed(emitCopies(terminator->getOperands(), outputs)))
+    return failure();
+  auto arena = workspace.getDefiningOp<WorkspaceOp>();
+  arena.setSize(dims.map(used));
+  if (arena.getMemory().use_empty())
+    arena.erase();
+  builder.setInsertionPointToEnd(&program.getBody().front());
+  EndOp::create(builder, function.getLoc());
+  for (NamedAttribute attribute : function->getDiscardableAttrs())
+    if (attribute.getName() == MoeDialect::kDecisionsAttr)
+      program->setAttr(attribute.getName(), attribute.getValue());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+/// Slices of the workspace for a value, after one another: moe-plan-memory lets
+/// them share.
+FailureOr<SmallVector<Value>> ProgramBuilder::allocate(Value value) {
+  FailureOr<AffineMap> sizes = dims.sizesOf(value);
+  if (failed(sizes))
+    return failure();
+  SmallVector<Value> made;
+  unsigned next = 0;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(workspace);
+  bool isTensor = isa<RankedTensorType>(value.getType());
+  for (MemRefType type : getBackingTypes(value.getType())) {
+    AffineExpr bytes = getAffineConstantExpr(
+        llvm::divideCeil(type.getElementTypeBitWidth(), 8),
+        builder.getContext());
+    for (int64_t size : type.getShape())
+      bytes = bytes * (ShapedType::isDynamic(size)
+                           ? sizes->getResult(isTensor ? next++ : 0)
+                           : getAffineConstantExpr(size, builder.getContext()));
+    auto slice = SliceOp::create(builder, value.getLoc(), type, workspace,
+                                 AffineMapAttr::get(dims.map(used)),
+                                 AffineMapAttr::get(dims.map(bytes)));
+    used = used + bytes.ceilDiv(64) * 64;
+    made.push_back(slice);
+  }
+  return made;
+}
+
+FailureOr<SmallVector<Value>> ProgramBuilder::buffersOf(Value value) {
+  if (auto it = buffers.find(value); it != buffers.end())
+    return it->second;
+  if (isWeightOnly(value)) {
+    FailureOr<PrepareOp> prepare = prepares.get(value);
+    if (failed(prepare))
+      return failure();
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointAfterValue(workspace);
+    Value param = UseParamOp::create(
+        builder, value.getLoc(), cast<MemRefType>(prepare->getType()),
+        FlatSymbolRefAttr::get(prepare->getSymNameAttr()));
+    buffers[value] = {param};
+    return SmallVector<Value>{param};
+  }
+  FailureOr<SmallVector<Value>> made = allocate(value);
+  if (succeeded(made))
+    buffers[value] = *made;
+  return made;
+}
+
+/// Copies values whose buffers are not where they should be.
+LogicalResult ProgramBuilder::emitCopies(ValueRange values,
+                                         ArrayRef<SmallVector<Value>> targets) {
+  for (auto [value, to] : llvm::zip(values, targets)) {
+    if (value.getDefiningOp() && isRepeatable(value.getDefiningOp())) {
+      // A constant result still has to be written by someone.
+      KernelGroup group{KernelGroup::Kind::Ordinary, {value.getDefiningOp()}};
+      buffers[value] = to;
+      if (failed(emitGroup(group)))
+        return failure();
+      buffers.erase(value);
+      continue;
+    }
+    FailureOr<SmallVector<Value>> from = buffersOf(value);
+    if (failed(from))
+      return failure();
+    for (auto [source, target] : llvm::zip(*from, to))
+      if (source != target)
+        CopyOp::create(builder, value.getLoc(), source, target);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+/// Values that a group reads from outside, in order of first use. Sizes and
+/// repeatable ops are not among them.
+static SmallVector<Value> findArguments(const KernelGroup &group) {
+  llvm::SetVector<Value> arguments;
+  auto visit = [&](auto &&self, Operation *op) -> void {
+    op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands()) {
+        Operation *definition = operand.getDefiningOp();
+        Operation *anchor = definition;
+        bool inside = false;
+        for (Operation *member : group.ops)
+          inside |= member->isAncestor(
+              definition ? definition
+                         : operand.getParentBlock()->getParentOp());
+        if (inside || operand.getType().isIndex())
+          continue;
+        if (anchor && isRepeatable(anchor))
+          self(self, anchor);
+        else
+          arguments.insert(operand);
+      }
+    });
+  };
+  for (Operation *op : group.ops)
+    visit(visit, op);
+  return arguments.takeVector();
+}
+
+static SmallVector<Value> findResults(const KernelGroup &group) {
+  SmallVector<Value> results;
+  for (Operation *op : group.ops)
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) {
+            return !llvm::is_contained(group.ops, user);
+          }))
+        results.push_back(result);
+  return results;
+}
+
+FailureOr<KernelOp> ProgramBuilder::buildKernel(const KernelGroup &group,
+                                                ArrayRef<Value> arguments,
+                                                ArrayRef<Value> results) {
+  SmallVector<Type> argumentTypes, resultTypes;
+  SmallVector<Attribute> sizes;
+  for (Value value : arguments)
+    argumentTypes.push_back(value.getType());
+  for (Value value : results)
+    resultTypes.push_back(value.getType());
+  for (ArrayRef<Value> list : {arguments, results})
+    for (Value value : list) {
+      // Packed weights and parameters are static.
+      FailureOr<AffineMap> map =
+          getNumDynamicSizes(value.getType()) == 0
+              ? FailureOr<AffineMap>(
+                    AffineMap::get(dims.dims().size(), 0, builder.getContext()))
+              : dims.sizesOf(value);
+      if (failed(map))
+        return failure();
+      sizes.push_back(AffineMapAttr::get(*map));
+    }
+  OpBuilder kernels =
+      OpBuilder::atBlockEnd(cast<ModuleOp>(function->getParentOp()).getBody());
+  Location loc = group.ops.back()->getLoc();
+  auto kernel = KernelOp::create(
+      kernels, loc, kernelName(group, target),
+      kernels.getFunctionType(argumentTypes, resultTypes),
+      /*sym_visibility=*/StringAttr(), /*arg_attrs=*/ArrayAttr(),
+      /*res_attrs=*/ArrayAttr(), dims.dims().size(),
+      kernels.getArrayAttr(sizes), /*scratch=*/IntegerAttr());
+  Block *block = kernels.createBlock(&kernel.getBody());
+  IRMapping mapping;
+  for (Value value : arguments)
+    mapping.map(value, block->addArgument(value.getType(), value.getLoc()));
+  // Sizes become expressions of the dimensions, constants are repeated.
+  auto bring = [&](auto &&self, Operation *op) -> LogicalResult {
+    WalkResult walked = op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands()) {
+        if (mapping.contains(operand) ||
+            operand.getParentBlock() != op->getBlock())
+          continue;
+        Operation *definition = operand.getDefiningOp();
+        if (definition && isRepeatable(definition)) {
+          if (failed(self(self, definition)))
+            return WalkResult::interrupt();
+          kernels.clone(*definition, mapping);
+        } else if (operand.getType().isIndex()) {
+          FailureOr<AffineExpr> expr = dims.exprOf(operand);
+          if (failed(expr))
+            return WalkResult::interrupt();
+          mapping.map(operand,
+                      SizeOp::create(kernels, loc, builder.getIndexType(),
+                                     AffineMapAttr::get(dims.map(*expr))));
+        }
+      }
+      return WalkResult::advance();
+    });
+    return failure(walked.wasInterrupted());
+  };
+  for (Operation *op : group.ops) {
+    if (failed(bring(bring, op)))
+      return failure();
+    kernels.clone(*op, mapping);
+  }
+  SmallVector<Value> returned;
+  for (Value value : results)
+    returned.push_back(mapping.lookup(value));
+  ReturnOp::create(kernels, loc, returned);
+  symbols.insert(kernel);
+  return kernel;
+}
+
+LogicalResult ProgramBuilder::emitGroup(const KernelGroup &group) {
+  SmallVector<Value> arguments = findArguments(group);
+  SmallVector<Value> results = findResults(group);
+  if (results.empty())
+    return success();
+  SmallVector<Value> args;
+  for (ArrayRef<Value> list : {ArrayRef(arguments), ArrayRef(results)})
+    for (Value value : list) {
+      FailureOr<SmallVector<Value>> list = buffersOf(value);
+      if (failed(list))
+        return failure();
+      llvm::append_range(args, *list);
+    }
+  FailureOr<KernelOp> kernel = buildKernel(group, arguments, results);
+  if (failed(kernel))
+    return failure();
+  for (Operation &op : kernel->getBody().front()) {
+    std::string reason = target.getUnsupported(&op);
+    if (!reason.empty())
+      return op.emitOpError() << "cannot be lowered for target '"
+                              << target.getTargetName() << "': " << reason;
+  }
+  KernelShape shape = target.getKernelShape(*kernel);
+  if (shape.scratchBytes)
+    kernel->setScratch(shape.scratchBytes);
+  Value count;
+  if (shape.perTile) {
+    // The list of tiles is an argument; its count is its first buffer.
+    for (Value value : arguments)
+      if (isa<TilesType>(value.getType()))
+        count = buffers[value].front();
+  }
+  LaunchOp::create(
+      builder, group.ops.back()->getLoc(),
+      FlatSymbolRefAttr::get(kernel->getSymNameAttr()),
+      shape.perTile ? AffineMapAttr() : AffineMapAttr::get(shape.tasks), count,
+      builder.getI64IntegerAttr(shape.perTile ? shape.times : 1), args);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks
+//===----------------------------------------------------------------------===//
+
+LogicalResult ProgramBuilder::emitByTokens(ByTokensOp op) {
+  FailureOr<AffineExpr> tokens = dims.exprOf(op.getTokens());
+  if (failed(tokens))
+    return failure();
+  auto dim = dyn_cast<AffineDimExpr>(*tokens);
+  if (!dim)
+    return op.emitOpError(
+        "expects a token count that is a size of an argument");
+  SmallVector<SmallVector<Value>> targets;
+  for (Value result : op.getResults()) {
+    FailureOr<SmallVector<Value>> made = buffersOf(result);
+    if (failed(made))
+      return failure();
+    targets.push_back(*made);
+  }
+  auto choice = SwitchOp::create(builder, op.getLoc(),
+                                 program.getDims()[dim.getPosition()],
+                                 op.getBuckets(), op.getForms().size());
+  for (auto [form, steps] : llvm::zip(op.getForms(), choice.getCases())) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.createBlock(&steps);
+    Block &block = form.front();
+    for (auto [value, target] :
+         llvm::zip(block.getTerminator()->getOperands(), targets))
+      if (value.getParentBlock() == &block && !buffers.contains(value) &&
+          !isWeightOnly(value) && !isRepeatable(value.getDefiningOp()))
+        buffers[value] = target;
+    if (failed(emitBlock(block)) ||
+        failed(emitCopies(block.getTerminator()->getOperands(), targets)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitBlock(Block &block) {
+  for (const KernelGroup &group : partition(block)) {
+    LogicalResult emitted =
+        group.kind == KernelGroup::Kind::ByTokens
+            ? emitByTokens(cast<ByTokensOp>(group.ops.front()))
+            : emitGroup(group);
+    if (failed(emitted))
+      return failure();
+  }
+  return success();
+}
+
+namespace {
+struct FormKernelsPass : moe::impl::FormKernelsPassBase<FormKernelsPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    FailureOr<TargetAttrInterface> target = getTarget(module);
+    if (failed(target))
+      return signalPassFailure();
+    SymbolTable symbols(module);
+    PrepareBuilder prepares(module, *target);
+    SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+    for (func::FuncOp function : functions) {
+      if (function.isPublic() && !function.isExternal()) {
+        // The program takes the function's name.
+        symbols.remove(function);
+        ProgramBuilder program(function, *target, prepares, symbols);
+        if (failed(program.run()))
+          return signalPassFailure();
+      }
+    }
+    for (func::FuncOp function : functions)
+      function.erase();
+    for (ParamOp param : llvm::make_early_inc_range(module.getOps<ParamOp>()))
+      param.erase();
+  }
+};
+} // namespace

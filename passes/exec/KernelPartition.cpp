@@ -1,0 +1,89 @@
+//===- KernelPartition.cpp - Which ops make a kernel ----------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/exec/KernelPartition.h"
+
+#include "moe/dialect/MoeOps.h"
+#include "moe/passes/plan/WeightOnly.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace moe;
+
+using Kind = KernelGroup::Kind;
+
+bool moe::isRepeatable(Operation *op) {
+  if (op->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(op))
+    return true;
+  if (auto fill = dyn_cast<linalg::FillOp>(op))
+    return matchPattern(fill.getInputs()[0], m_Constant()) &&
+           fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>();
+  return false;
+}
+
+static Kind kindOf(Operation *op) {
+  if (isa<ScoreOp, SelectOp, WeighOp>(op))
+    return Kind::Route;
+  if (isa<CapacityOp, GroupOp, TilesOp, OffsetsOp, GroupsFromOffsetsOp>(op))
+    return Kind::Index;
+  if (isa<GroupedMatmulOp>(op))
+    return Kind::Matmul;
+  if (isa<CombineOp>(op))
+    return Kind::Combine;
+  if (isa<ByTokensOp>(op))
+    return Kind::ByTokens;
+  return Kind::Ordinary;
+}
+
+/// Sizes and everything that is prepared at bind time run in no kernel.
+static bool runsNowhere(Operation *op) {
+  if (op->hasTrait<OpTrait::IsTerminator>() || isRepeatable(op))
+    return true;
+  if (op->getNumResults() > 0 &&
+      llvm::all_of(op->getResultTypes(),
+                   [](Type type) { return type.isIndex(); }))
+    return true;
+  return op->getNumResults() == 1 && isWeightOnly(op->getResult(0));
+}
+
+SmallVector<KernelGroup> moe::partition(Block &block) {
+  SmallVector<KernelGroup> groups;
+  llvm::DenseMap<Operation *, unsigned> groupOf;
+  // The last group that an operand comes from: where the op can run earliest.
+  auto earliest = [&](Operation *op) {
+    int last = -1;
+    for (Value operand : op->getOperands())
+      if (auto it = groupOf.find(operand.getDefiningOp()); it != groupOf.end())
+        last = std::max<int>(last, it->second);
+    return last;
+  };
+  for (Operation &op : block) {
+    if (runsNowhere(&op))
+      continue;
+    Kind kind = kindOf(&op);
+    int at = earliest(&op);
+    bool joins = (kind == Kind::Route || kind == Kind::Index) && at >= 0 &&
+                 groups[at].kind == kind;
+    // weigh reads scores and ids; score may be absent, then they are siblings.
+    if (!joins && isa<WeighOp>(op))
+      if (auto it = groupOf.find(op.getOperand(1).getDefiningOp());
+          it != groupOf.end() && groups[it->second].kind == kind &&
+          static_cast<int>(it->second) >= at)
+        joins = true, at = it->second;
+    if (!joins) {
+      at = groups.size();
+      groups.push_back({kind, {}});
+    }
+    groups[at].ops.push_back(&op);
+    groupOf[&op] = at;
+  }
+  return groups;
+}

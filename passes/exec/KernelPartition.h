@@ -1,0 +1,36 @@
+//===- KernelPartition.h - Which ops make a kernel --------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_PASSES_EXEC_KERNELPARTITION_H
+#define MOE_PASSES_EXEC_KERNELPARTITION_H
+
+#include "mlir/IR/Block.h"
+#include "mlir/IR/Operation.h"
+
+namespace moe {
+
+/// Ops that run in one kernel, in order; or one moe.by_tokens.
+struct KernelGroup {
+  enum class Kind { Route, Index, Matmul, Combine, Ordinary, ByTokens };
+  Kind kind;
+  llvm::SmallVector<mlir::Operation *> ops;
+};
+
+/// Groups the ops of a block. A router's score, select and weigh are one
+/// kernel, as is the index work of capacity, group and tiles; a matmul with its
+/// epilogue, a combine and an ordinary op are a kernel each. Constants, sizes,
+/// and what depends on parameters alone belong to no group.
+llvm::SmallVector<KernelGroup> partition(mlir::Block &block);
+
+/// Ops without work of their own that every kernel repeats: constants, empty
+/// tensors and fills of them with a constant.
+bool isRepeatable(mlir::Operation *op);
+
+} // namespace moe
+
+#endif // MOE_PASSES_EXEC_KERNELPARTITION_H

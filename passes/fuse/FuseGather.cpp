@@ -1,0 +1,39 @@
+//===- FuseGather.cpp - Read dispatched rows through the groups' map ------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/Passes.h"
+
+using namespace mlir;
+using namespace moe;
+
+namespace moe {
+#define GEN_PASS_DEF_FUSEGATHERPASS
+#include "moe/passes/Passes.h.inc"
+} // namespace moe
+
+namespace {
+struct FuseGatherPass : moe::impl::FuseGatherPassBase<FuseGatherPass> {
+  void runOnOperation() override {
+    getOperation().walk([](GroupedMatmulOp op) {
+      auto dispatch = op.getLhs().getDefiningOp<DispatchOp>();
+      if (!dispatch || op.getGather() || dispatch.getScale() ||
+          dispatch.getGroups() != op.getGroups())
+        return;
+      op.getLhsMutable().assign(dispatch.getInput());
+      op.setGather(true);
+    });
+    SmallVector<DispatchOp> dead;
+    getOperation().walk([&](DispatchOp op) {
+      if (op.use_empty())
+        dead.push_back(op);
+    });
+    for (DispatchOp op : dead)
+      op.erase();
+  }
+};
+} // namespace

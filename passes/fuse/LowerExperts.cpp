@@ -1,0 +1,143 @@
+//===- LowerExperts.cpp - moe.expert over the rows of all experts ---------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/Passes.h"
+#include "moe/passes/fuse/BuildMatmul.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/DenseSet.h"
+
+using namespace mlir;
+using namespace moe;
+
+namespace moe {
+#define GEN_PASS_DEF_LOWEREXPERTSPASS
+#include "moe/passes/Passes.h.inc"
+} // namespace moe
+
+namespace {
+
+/// Lifts one expert's body op by op. A value of the body is per-expert (a slice
+/// of a weight, or computed from slices alone), or holds rows, or is shared.
+class ExpertLowering {
+public:
+  explicit ExpertLowering(ExpertOp op) : expert(op), builder(op) {}
+  LogicalResult run();
+
+private:
+  LogicalResult lift(Operation *op);
+  LogicalResult liftLinear(LinearOp op);
+  Type liftedType(Operation *op, Type type);
+  bool isPerExpert(Value value) const { return perExpert.contains(value); }
+
+  ExpertOp expert;
+  OpBuilder builder;
+  IRMapping mapping;
+  llvm::DenseSet<Value> perExpert, rowValues;
+};
+
+} // namespace
+
+/// The type of a result over all experts: rows in place of one expert's rows,
+/// or a leading expert dimension.
+Type ExpertLowering::liftedType(Operation *op, Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return type;
+  SmallVector<int64_t> shape(tensor.getShape());
+  auto holds = [&](const llvm::DenseSet<Value> &set) {
+    return llvm::any_of(op->getOperands(),
+                        [&](Value value) { return set.contains(value); });
+  };
+  if (holds(rowValues)) {
+    auto rows = cast<RankedTensorType>(expert.getRows().getType());
+    shape[0] = rows.getDimSize(0);
+  } else if (holds(perExpert)) {
+    auto groups = cast<GroupsType>(expert.getGroups().getType());
+    shape.insert(shape.begin(), groups.getLocalCount());
+  }
+  return RankedTensorType::get(shape, tensor.getElementType());
+}
+
+LogicalResult ExpertLowering::liftLinear(LinearOp op) {
+  bool grouped = isPerExpert(op.getWeight());
+  if (op.getBias() && isPerExpert(op.getBias()) != grouped)
+    return op.emitOpError("expects weight and bias to be both an expert's own "
+                          "or both shared by all experts");
+  Value bias = op.getBias() ? mapping.lookupOrDefault(op.getBias()) : Value();
+  auto matmul = buildMatmul(
+      builder, op.getLoc(), liftedType(op, op.getResult().getType()),
+      mapping.lookupOrDefault(op.getRows()),
+      mapping.lookupOrDefault(op.getWeight()),
+      grouped ? expert.getGroups() : Value(), bias, op.getAcc());
+  mapping.map(op.getResult(), matmul.getResult());
+  return success();
+}
+
+LogicalResult ExpertLowering::lift(Operation *op) {
+  bool ofRows = llvm::any_of(op->getOperands(), [&](Value value) {
+    return rowValues.contains(value);
+  });
+  bool ofExpert = llvm::any_of(op->getOperands(),
+                               [&](Value value) { return isPerExpert(value); });
+  auto linear = dyn_cast<LinearOp>(op);
+  if (linear && ofRows) {
+    if (failed(liftLinear(linear)))
+      return failure();
+  } else {
+    // Only ops that know nothing of shapes take operands of another rank.
+    bool shapeless = isa<ActivateOp, DequantizeOp>(op) ||
+                     OpTrait::hasElementwiseMappableTraits(op);
+    if (ofExpert && (ofRows || !shapeless))
+      return op->emitOpError(
+          "mixes an expert's own weights into rows outside moe.linear, which "
+          "cannot be lowered to the rows of all experts yet");
+    Operation *lifted = builder.clone(*op, mapping);
+    // Ops with regions of their own (linalg) already have dynamic rows.
+    for (auto [from, to] : llvm::zip(op->getResults(), lifted->getResults()))
+      if (shapeless)
+        to.setType(liftedType(op, from.getType()));
+  }
+  if (ofRows && !isa<tensor::DimOp>(op))
+    rowValues.insert(op->result_begin(), op->result_end());
+  else if (ofExpert)
+    perExpert.insert(op->result_begin(), op->result_end());
+  return success();
+}
+
+LogicalResult ExpertLowering::run() {
+  Block &body = expert.getBody().front();
+  mapping.map(body.getArgument(0), expert.getRows());
+  rowValues.insert(body.getArgument(0));
+  for (auto [argument, weight] :
+       llvm::zip(body.getArguments().drop_front(), expert.getWeights())) {
+    mapping.map(argument, weight);
+    perExpert.insert(argument);
+  }
+  for (Operation &op : body.without_terminator())
+    if (failed(lift(&op)))
+      return failure();
+  Value yielded = body.getTerminator()->getOperand(0);
+  expert.getResult().replaceAllUsesWith(mapping.lookupOrDefault(yielded));
+  expert.erase();
+  return success();
+}
+
+namespace {
+struct LowerExpertsPass : moe::impl::LowerExpertsPassBase<LowerExpertsPass> {
+  void runOnOperation() override {
+    SmallVector<ExpertOp> experts;
+    getOperation().walk([&](ExpertOp op) { experts.push_back(op); });
+    for (ExpertOp op : experts)
+      if (failed(ExpertLowering(op).run()))
+        return signalPassFailure();
+  }
+};
+} // namespace
