@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Every .mlir, .test, .sh and .py file with a RUN line below test/ is a test. Tools are
+# found in the build, FileCheck and its kin in LLVM's own folder.
+import os
+import tempfile
+
+import lit.formats
+
+config.name = "moec"
+config.test_format = lit.formats.ShTest(True)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["CMakeLists.txt", "data", "unit", "fuzz", "bench", "lib", "consumer"]
+config.test_source_root = os.path.dirname(__file__)
+
+# A variable that a test forgets to bind may not leak from one check to another.
+config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
+config.environment["PATH"] = os.path.pathsep.join(
+    [config.moe_tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")]
+)
+# Tests share no cache with the user's.
+config.environment["MOE_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
+for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions.append(("%moe_src", config.moe_source_dir))
+config.substitutions.append(("%moe_build", config.moe_build_dir))
+config.substitutions.append(("%data", os.path.join(config.moe_source_dir, "test", "data")))
