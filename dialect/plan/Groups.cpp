@@ -17,15 +17,22 @@
 
 using namespace moe::plan;
 
+std::optional<std::string> moe::plan::verifyIds(std::span<const int32_t> ids,
+                                                int64_t numExperts) {
+  for (size_t slot = 0; slot < ids.size(); ++slot)
+    if (ids[slot] < -1 || ids[slot] >= numExperts)
+      return "expects ids in [-1, " + std::to_string(numExperts) + "), got " +
+             std::to_string(ids[slot]) + " at slot " + std::to_string(slot);
+  return std::nullopt;
+}
+
 std::optional<std::string> moe::plan::makeGroups(std::span<const int32_t> ids,
                                                  int64_t numExperts,
                                                  Groups &out) {
   if (ids.size() > size_t(std::numeric_limits<int32_t>::max()))
     return "expects fewer than 2^31 slots, got " + std::to_string(ids.size());
-  for (size_t slot = 0; slot < ids.size(); ++slot)
-    if (ids[slot] < -1 || ids[slot] >= numExperts)
-      return "expects ids in [-1, " + std::to_string(numExperts) + "), got " +
-             std::to_string(ids[slot]) + " at slot " + std::to_string(slot);
+  if (auto broken = verifyIds(ids, numExperts))
+    return broken;
 
   out.numExperts = numExperts;
   out.offsets.assign(numExperts + 1, 0);

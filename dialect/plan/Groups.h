@@ -34,8 +34,12 @@ struct Groups {
   std::vector<int32_t> rowOfSlot;
 };
 
-/// Groups of ids [T*K] with values in [-1, numExperts). Anything else is an
-/// error that names the position: "expects ids in [-1, 8), got 9 at slot 3".
+/// Whether every id is in [-1, numExperts): the first that is not, by its
+/// position ("expects ids in [-1, 8), got 9 at slot 3"), or nothing.
+std::optional<std::string> verifyIds(std::span<const int32_t> ids,
+                                     int64_t numExperts);
+
+/// Groups of ids [T*K], or what verifyIds says of them.
 std::optional<std::string> makeGroups(std::span<const int32_t> ids,
                                       int64_t numExperts, Groups &out);
 

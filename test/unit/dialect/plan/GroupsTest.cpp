@@ -25,8 +25,9 @@ void expectSorted(const std::vector<int32_t> &ids, int64_t numExperts) {
   for (size_t slot = 0; slot < ids.size(); ++slot)
     if (ids[slot] != -1)
       slots.push_back(static_cast<int32_t>(slot));
-  std::stable_sort(slots.begin(), slots.end(),
-                   [&](int32_t a, int32_t b) { return ids[a] < ids[b]; });
+  std::sort(slots.begin(), slots.end(), [&](int32_t a, int32_t b) {
+    return std::pair(ids[a], a) < std::pair(ids[b], b);
+  });
   std::vector<int32_t> offsets, rowOfSlot(ids.size(), -1);
   for (int64_t e = 0; e <= numExperts; ++e)
     offsets.push_back(static_cast<int32_t>(
