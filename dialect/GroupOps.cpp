@@ -51,6 +51,28 @@ LogicalResult GroupOp::verify() {
   return success();
 }
 
+static LogicalResult verifyStatus(Operation *op, RankedTensorType status) {
+  if (!shapeFits(status, {1}) || !status.getElementType().isInteger(64))
+    return op->emitOpError() << "expects a status [1] of i64, got " << status;
+  return success();
+}
+
+LogicalResult CheckIdsOp::verify() {
+  // check_ids_c1
+  RankedTensorType ids = tensorOf(getIds());
+  if (ids.getRank() != 2 || ids.isDynamicDim(1) || !isI32Tensor(ids))
+    return emitOpError() << "expects ids [T, K] of i32 with a static K, got "
+                         << ids;
+  // check_ids_c2
+  if (getExperts() < 1)
+    return emitOpError() << "expects experts >= 1, got " << getExperts();
+  return verifyStatus(*this, tensorOf(getStatus()));
+}
+
+LogicalResult RequireOp::verify() {
+  return verifyStatus(*this, tensorOf(getStatus())); // require_c1
+}
+
 LogicalResult GroupsFromOffsetsOp::verify() {
   // groups_from_offsets_c1
   int64_t experts = getGroups().getType().getNumExperts();

@@ -36,6 +36,49 @@ def Moe_GroupOp : Moe_Op<"group", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Moe_CheckIdsOp : Moe_Op<"check_ids", [Pure]> {
+  let summary = "finds an id that is no expert";
+  let description = [{
+    -1 if every id lies in [-1, experts), else the flat position t*K + j of the
+    first that does not. Ids that a router picked need no check; those that a
+    caller gives do, before anything is indexed by them.
+
+    Rules:
+    - check_ids_c1: ids are [T, K] of i32, the result [1] of i64.
+    - check_ids_c2: experts >= 1.
+
+    ```mlir
+    %s = moe.check_ids %ids experts 128 : tensor<?x8xi32> -> tensor<1xi64>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$ids, I64Attr:$experts);
+  let results = (outs AnyRankedTensor:$status);
+  let assemblyFormat = [{
+    $ids `experts` custom<PlainInt>($experts) attr-dict `:` type($ids) `->`
+    type($status)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_RequireOp : Moe_Op<"require", [MemoryEffects<[MemWrite]>]> {
+  let summary = "ends the run with an error unless a status is -1";
+  let description = [{
+    The error's id is core::ErrorId's; its message holds the status.
+
+    Rules:
+    - require_c1: the status is [1] of i64.
+
+    ```mlir
+    moe.require %s error 708 : tensor<1xi64>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$status, I64Attr:$id);
+  let assemblyFormat = [{
+    $status `error` custom<PlainInt>($id) attr-dict `:` type($status)
+  }];
+  let hasVerifier = 1;
+}
+
 def Moe_GroupsFromOffsetsOp : Moe_Op<"groups_from_offsets", [Pure]> {
   let summary = "groups given by their row offsets";
   let description = [{

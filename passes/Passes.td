@@ -19,6 +19,36 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
+// input
+//===----------------------------------------------------------------------===//
+
+def OverrideIdsPass : Pass<"moe-override-ids", "::mlir::func::FuncOp"> {
+  let summary = "routes by ids that the caller gives";
+  let description = [{
+    Adds an argument `override_ids` [T, K] to a function with one router: rows
+    go to these experts, while the router still runs and its ids, weights and
+    logits are still results. For replaying recorded routings and for
+    benchmarks of a given distribution.
+
+    Before:
+    ```mlir
+    func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+      %ids, %w = moe.route %l select top_k(2) ...
+      %g = moe.group %ids ...
+    ```
+    After:
+    ```mlir
+    func.func @layer(%x: tensor<?x64xf32>,
+                     %o: tensor<?x2xi32> {moe.name = "override_ids"})
+        -> tensor<?x64xf32> {
+      %ids, %w = moe.route %l select top_k(2) ...
+      %g = moe.group %o ...
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
+//===----------------------------------------------------------------------===//
 // input -> group
 //===----------------------------------------------------------------------===//
 
@@ -40,6 +70,28 @@ def DecomposeRoutePass : Pass<"moe-decompose-route", "::mlir::func::FuncOp"> {
     %ids = moe.select %s top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>
     %w = moe.weigh %s, %ids normalize l1
         : tensor<?x8xf32>, tensor<?x2xi32> -> tensor<?x2xf32>
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
+def CheckIdsPass : Pass<"moe-check-ids", "::mlir::func::FuncOp"> {
+  let summary = "checks ids that no router picked";
+  let description = [{
+    Where the ids of a `moe.group` are not the picks of a router (an argument,
+    or anything computed elsewhere), inserts a `moe.check_ids` and a
+    `moe.require`, so that an id out of range is an error and not a wrong
+    number.
+
+    Before:
+    ```mlir
+    %g = moe.group %arg0 : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+    ```
+    After:
+    ```mlir
+    %s = moe.check_ids %arg0 experts 8 : tensor<?x2xi32> -> tensor<1xi64>
+    moe.require %s error 708 : tensor<1xi64>
+    %g = moe.group %arg0 : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];

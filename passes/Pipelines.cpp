@@ -24,6 +24,7 @@ void moe::buildSimplifyPipeline(OpPassManager &pm) {
 void moe::buildGroupPipeline(OpPassManager &pm) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createDecomposeRoutePass());
+  function.addPass(createCheckIdsPass());
   function.addPass(createLowerExpertsPass());
   function.addPass(createLowerLinearsPass());
   function.addPass(createFuseGatherPass());

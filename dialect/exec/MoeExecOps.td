@@ -333,7 +333,8 @@ def MoeExec_PrepareOp : MoeExec_Op<"prepare", [Symbol,
     and writes that unit's part: preparing a layer holds one unit a thread in
     flight, and packs straight from the mapped checkpoint.
 
-    Without a kernel the only source is copied as it lies.
+    A unit is `tasks` tasks of the kernel. Without a kernel the only source is
+    copied as it lies.
 
     Rules:
     - prepare_c1: the symbol is a kernel with one argument a source and one
@@ -342,17 +343,17 @@ def MoeExec_PrepareOp : MoeExec_Op<"prepare", [Symbol,
       as many experts as there are units.
 
     ```mlir
-    moe_exec.prepare @w13 kernel @pack_w13 units 8
+    moe_exec.prepare @w13 kernel @pack_w13 units 8 tasks 4
         from [#moe.source<"l.experts.{e}.up.weight" : 32x64xf32>]
         : memref<65536xi8>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
       OptionalAttr<FlatSymbolRefAttr>:$kernel, I64Attr:$units,
-      ArrayAttr:$sources, TypeAttrOf<AnyMemRef>:$type);
+      DefaultValuedAttr<I64Attr, "1">:$tasks, ArrayAttr:$sources, TypeAttrOf<AnyMemRef>:$type);
   let assemblyFormat = [{
     $sym_name (`kernel` $kernel^)? `units` custom<PlainInt>($units)
-    `from` $sources `:` $type attr-dict
+    (`tasks` custom<PlainInt>($tasks)^)? `from` $sources `:` $type attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -458,10 +458,16 @@ LogicalResult ProgramBuilder::emitByTokens(ByTokensOp op) {
 
 LogicalResult ProgramBuilder::emitBlock(Block &block) {
   for (const KernelGroup &group : partition(block)) {
-    LogicalResult emitted =
-        group.kind == KernelGroup::Kind::ByTokens
-            ? emitByTokens(cast<ByTokensOp>(group.ops.front()))
-            : emitGroup(group);
+    Operation *op = group.ops.front();
+    LogicalResult emitted = success();
+    if (auto byTokens = dyn_cast<ByTokensOp>(op))
+      emitted = emitByTokens(byTokens);
+    else if (auto require = dyn_cast<RequireOp>(op))
+      CheckOp::create(builder, op->getLoc(),
+                      buffers[require.getStatus()].front(),
+                      require.getIdAttr());
+    else
+      emitted = emitGroup(group);
     if (failed(emitted))
       return failure();
   }

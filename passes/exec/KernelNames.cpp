@@ -44,7 +44,8 @@ std::string moe::kernelName(const KernelGroup &group,
     break;
   }
   case KernelGroup::Kind::Ordinary:
-  case KernelGroup::Kind::ByTokens: {
+  case KernelGroup::Kind::ByTokens:
+  case KernelGroup::Kind::Require: {
     // "linalg.generic" -> "generic".
     StringRef full = group.ops.back()->getName().stripDialect();
     os << full;

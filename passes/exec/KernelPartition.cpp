@@ -32,7 +32,8 @@ bool moe::isRepeatable(Operation *op) {
 static Kind kindOf(Operation *op) {
   if (isa<ScoreOp, SelectOp, WeighOp>(op))
     return Kind::Route;
-  if (isa<CapacityOp, GroupOp, TilesOp, OffsetsOp, GroupsFromOffsetsOp>(op))
+  if (isa<CapacityOp, CheckIdsOp, GroupOp, TilesOp, OffsetsOp,
+          GroupsFromOffsetsOp>(op))
     return Kind::Index;
   if (isa<GroupedMatmulOp>(op))
     return Kind::Matmul;
@@ -40,6 +41,8 @@ static Kind kindOf(Operation *op) {
     return Kind::Combine;
   if (isa<ByTokensOp>(op))
     return Kind::ByTokens;
+  if (isa<RequireOp>(op))
+    return Kind::Require;
   return Kind::Ordinary;
 }
 

@@ -14,9 +14,10 @@
 
 namespace moe {
 
-/// Ops that run in one kernel, in order; or one moe.by_tokens.
+/// Ops that run in one kernel, in order; or one moe.by_tokens or moe.require,
+/// which are steps of their own.
 struct KernelGroup {
-  enum class Kind { Route, Index, Matmul, Combine, Ordinary, ByTokens };
+  enum class Kind { Route, Index, Matmul, Combine, Ordinary, ByTokens, Require };
   Kind kind;
   llvm::SmallVector<mlir::Operation *> ops;
 };

@@ -189,6 +189,7 @@ FailureOr<PrepareOp> PrepareBuilder::build(Value value) {
   SmallVector<Attribute> sourceAttrs(sources.begin(), sources.end());
   int64_t units = unitsOf(value, ops.getArrayRef(), leaves);
   FlatSymbolRefAttr kernelRef;
+  int64_t tasks = 1;
   if (ops.empty()) {
     units = sources.front().isPerExpert() ? type.getDimSize(0) : 1;
   } else {
@@ -206,12 +207,15 @@ FailureOr<PrepareOp> PrepareBuilder::build(Value value) {
     if (failed(kernel))
       return failure();
     kernelRef = FlatSymbolRefAttr::get(kernel->getSymNameAttr());
+    // A preparation has no dimensions, so its task count is a constant.
+    AffineMap map = target.getKernelShape(*kernel).tasks;
+    tasks = cast<AffineConstantExpr>(map.getResult(0)).getValue();
     builder.setInsertionPointToEnd(module.getBody());
   }
-  auto prepare = PrepareOp::create(builder, value.getLoc(),
-                                   name + (ops.empty() ? "" : "_prepared"),
-                                   kernelRef, std::max<int64_t>(units, 1),
-                                   builder.getArrayAttr(sourceAttrs), type);
+  auto prepare = PrepareOp::create(
+      builder, value.getLoc(), name + (ops.empty() ? "" : "_prepared"),
+      kernelRef, std::max<int64_t>(units, 1), tasks,
+      builder.getArrayAttr(sourceAttrs), type);
   symbols.insert(prepare);
   return prepare;
 }

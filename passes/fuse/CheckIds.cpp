@@ -1,0 +1,50 @@
+//===- CheckIds.cpp - Ids that no router picked ---------------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/Passes.h"
+
+using namespace mlir;
+using namespace moe;
+
+namespace moe {
+#define GEN_PASS_DEF_CHECKIDSPASS
+#include "moe/passes/Passes.h.inc"
+} // namespace moe
+
+/// core::ErrorId::IdOutOfRange; passes know nothing of the runtime's headers.
+static constexpr int64_t kIdOutOfRange = 708;
+
+/// The experts that a router's picks lie below; 0 for ids of other origin.
+static int64_t pickedFrom(Value ids) {
+  if (auto capacity = ids.getDefiningOp<CapacityOp>())
+    return pickedFrom(capacity.getIds());
+  Value scores;
+  if (auto route = ids.getDefiningOp<RouteOp>())
+    scores = route.getLogits();
+  else if (auto select = ids.getDefiningOp<SelectOp>())
+    scores = select.getScores();
+  return scores ? cast<RankedTensorType>(scores.getType()).getDimSize(1) : 0;
+}
+
+namespace {
+struct CheckIdsPass : moe::impl::CheckIdsPassBase<CheckIdsPass> {
+  void runOnOperation() override {
+    getOperation().walk([](GroupOp op) {
+      int64_t experts = op.getGroups().getType().getNumExperts();
+      int64_t picked = pickedFrom(op.getIds());
+      if (picked != 0 && picked <= experts)
+        return;
+      OpBuilder builder(op);
+      Type status = RankedTensorType::get({1}, builder.getI64Type());
+      auto check = CheckIdsOp::create(builder, op.getLoc(), status, op.getIds(),
+                                      experts);
+      RequireOp::create(builder, op.getLoc(), check.getStatus(), kIdOutOfRange);
+    });
+  }
+};
+} // namespace
