@@ -85,6 +85,12 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op,
              << kDecisionsAttr << " expects an array of #moe.decision";
     return success();
   }
+  if (name == kKernelAttr) {
+    if (!isa<UnitAttr>(value) || !isa<FunctionOpInterface>(op))
+      return op->emitError()
+             << kKernelAttr << " expects a unit on a function, got " << value;
+    return success();
+  }
   if (name == kDeterminismAttr) {
     auto text = dyn_cast<StringAttr>(value);
     if (!text || (text != "row" && text != "none"))

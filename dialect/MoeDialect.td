@@ -67,6 +67,8 @@ def Moe_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kDecisionsAttr = "moe.decisions";
     /// On modules: the target, an attribute with TargetAttrInterface.
     static constexpr ::llvm::StringLiteral kTargetAttr = "moe.target";
+    /// On functions: a unit; a lowered CPU kernel, of codegen/abi's signature.
+    static constexpr ::llvm::StringLiteral kKernelAttr = "moe.kernel";
     /// On modules: "row" (the default) or "none".
     static constexpr ::llvm::StringLiteral kDeterminismAttr = "moe.determinism";
 
