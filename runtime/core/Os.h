@@ -120,6 +120,17 @@ unsigned physicalCores();
 unsigned physicalCores(std::span<const unsigned> allowed,
                        const std::string &root);
 
+/// A read-execute copy of `code`, at a page boundary; it was never writable and
+/// executable at once. CodeNotExecutable where the system refuses it.
+Result<const std::byte *> mapCode(std::span<const uint8_t> code);
+void unmapCode(const std::byte *code, size_t size);
+/// Appends to a file that `perf` looks for, in a folder that is everyone's:
+/// only to an own regular file. FileUnwritable.
+Status appendPerfMap(std::string_view lines);
+/// Asks for the register state of AMX tiles, which Linux grants a process once
+/// and for all of its threads. False where there is no such state.
+bool requestTileState();
+
 /// Keeps signals for the threads of the program that uses us.
 void blockSignalsInThisThread();
 
