@@ -58,6 +58,8 @@ function(moe_add_unittest name)
   if(arg_MLIR)
     moe_use_mlir(${name})
     moe_link_mlir(${name})
+    # The header was precompiled for a library; an executable is -fPIE by default.
+    target_compile_options(${name} PRIVATE -fPIC)
     target_precompile_headers(${name} REUSE_FROM MoePch)
   endif()
   include(GoogleTest)
