@@ -10,8 +10,10 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -37,7 +39,17 @@ LogicalResult moe::cpu::widenHalfFloats(Operation *root) {
   // The same rule for math, which upstream leaves to a pass of its own.
   target.addDynamicallyLegalDialect<math::MathDialect>(
       [&](Operation *op) { return converter.isLegal(op); });
-  return applyPartialConversion(root, target, std::move(patterns));
+  if (failed(applyPartialConversion(root, target, std::move(patterns))))
+    return failure();
+  // Upstream lets folders drop the rounding between two ops (contract). Here a
+  // value has its type's precision, as the interpreter computes it.
+  root->walk([](Operation *op) {
+    if (auto ext = dyn_cast<arith::ExtFOp>(op))
+      ext.removeFastmathAttr();
+    if (auto trunc = dyn_cast<arith::TruncFOp>(op))
+      trunc.removeFastmathAttr();
+  });
+  return success();
 }
 
 namespace {
@@ -178,6 +190,39 @@ struct SplitExtToF64 : OpRewritePattern<arith::ExtFOp> {
 };
 
 } // namespace
+
+void moe::cpu::replaceHalfFloats(ModuleOp module, const CpuTarget &target) {
+  AttrTypeReplacer replacer;
+  auto asBits = [](Type type) -> Type {
+    return IntegerType::get(type.getContext(), 16);
+  };
+  auto isReplaced = [&](Type type) {
+    return (type.isBF16() && !target.hasBf16Conversion()) ||
+           (type.isF16() && !target.hasF16Conversion());
+  };
+  if (!target.hasBf16Conversion())
+    replacer.addReplacement([&](BFloat16Type type) { return asBits(type); });
+  if (!target.hasF16Conversion())
+    replacer.addReplacement([&](Float16Type type) { return asBits(type); });
+
+  auto constantBits = [&](Attribute value) -> Attribute {
+    if (auto real = dyn_cast<FloatAttr>(value))
+      return IntegerAttr::get(asBits(real.getType()),
+                              real.getValue().bitcastToAPInt());
+    if (auto dense = dyn_cast<DenseElementsAttr>(value))
+      return dense.bitcast(asBits(dense.getElementType()));
+    return value; // of a type whose constants are undef, poison or zero
+  };
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    function.walk([&](LLVM::ConstantOp constant) {
+      if (isReplaced(getElementTypeOrSelf(constant.getType())))
+        constant.setValueAttr(constantBits(constant.getValue()));
+    });
+    replacer.recursivelyReplaceElementsIn(function, /*replaceAttrs=*/true,
+                                          /*replaceLocs=*/false,
+                                          /*replaceTypes=*/true);
+  }
+}
 
 void moe::cpu::populateFmaExpansions(RewritePatternSet &patterns,
                                      const CpuTarget &target) {

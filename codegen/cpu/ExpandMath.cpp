@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // exp is half of every activation and of softmax, so it is written here: about
-// twenty instructions, no branch, no table, correct to the ends of the range.
-// The rarer functions come from upstream.
+// twenty instructions, no branch, no table, right to the ends of the range. So
+// is log, of which upstream's is wrong below 2^-126. The rarer functions come
+// from upstream.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,6 +23,8 @@
 #include "mlir/IR/TypeUtilities.h"
 
 #include "llvm/ADT/STLExtras.h"
+
+#include <limits>
 
 using namespace mlir;
 using namespace moe::cpu;
@@ -77,6 +80,58 @@ struct RealBuilder {
     Value bits = arith::BitcastOp::create(b, integers(), tPlusMagic);
     return {sub(tPlusMagic, real(magic)),
             arith::SubIOp::create(b, bits, integer(0x4b400000))};
+  }
+
+  struct Split {
+    Value exponent; ///< f32
+    Value fraction; ///< m - 1
+  };
+  /// x = 2^exponent * m with m in [sqrt(1/2), sqrt(2)), for positive finite x.
+  Split split(Value x) {
+    Value smallest = real(0x1p-126f);
+    Value subnormal =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, smallest);
+    Value scaled =
+        arith::SelectOp::create(b, subnormal, mul(x, real(0x1p23f)), x);
+    Value offset =
+        arith::SelectOp::create(b, subnormal, integer(-23), integer(0));
+    Value root = integer(0x3f3504f3); // sqrt(1/2)
+    Value bits = arith::SubIOp::create(
+        b, arith::BitcastOp::create(b, integers(), scaled), root);
+    Value exponent = arith::AddIOp::create(
+        b, arith::ShRSIOp::create(b, bits, integer(23)), offset);
+    Value significand = arith::AddIOp::create(
+        b, arith::AndIOp::create(b, bits, integer(0x7fffff)), root);
+    return {arith::SIToFPOp::create(b, type, exponent),
+            sub(arith::BitcastOp::create(b, type, significand), real(1.0f))};
+  }
+  /// ln(1 + f) - f for f in [-0.3, 0.42).
+  Value logTail(Value f) {
+    static constexpr float coefficients[] = {
+        -1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f,
+        1.4249322787e-1f,  -1.6668057665e-1f, 2.0000714765e-1f,
+        -2.4999993993e-1f, 3.3333331174e-1f};
+    Value p = real(7.0376836292e-2f);
+    for (float c : coefficients)
+      p = fma(p, f, real(c));
+    Value square = mul(f, f);
+    return fma(mul(p, f), square, mul(square, real(-0.5f)));
+  }
+  /// `result` for positive finite x, else what a logarithm is there.
+  Value logOrSpecial(Value x, Value result) {
+    auto compare = [&](arith::CmpFPredicate predicate, float limit) {
+      return arith::CmpFOp::create(b, predicate, x, real(limit));
+    };
+    const float infinity = std::numeric_limits<float>::infinity();
+    Value special = arith::SelectOp::create(
+        b, compare(arith::CmpFPredicate::OEQ, 0), real(-infinity), x);
+    special = arith::SelectOp::create(
+        b, compare(arith::CmpFPredicate::OLT, 0),
+        real(std::numeric_limits<float>::quiet_NaN()), special);
+    Value ordinary =
+        arith::AndIOp::create(b, compare(arith::CmpFPredicate::OGT, 0),
+                              compare(arith::CmpFPredicate::OLT, infinity));
+    return arith::SelectOp::create(b, ordinary, result, special);
   }
 
   /// 2^n * e^r for |r| <= ln(2)/2 and n in [-151, 129]. The power of two is
@@ -136,10 +191,44 @@ struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
   }
 };
 
+struct ExpandLog : OpRewritePattern<math::LogOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::LogOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return failure();
+    RealBuilder b{ImplicitLocOpBuilder(op.getLoc(), rewriter), op.getType()};
+    auto [exponent, f] = b.split(op.getOperand());
+    Value low = b.fma(exponent, b.real(-2.12194440e-4f), b.logTail(f));
+    Value log = b.fma(exponent, b.real(0.693359375f), b.add(f, low));
+    rewriter.replaceOp(op, b.logOrSpecial(op.getOperand(), log));
+    return success();
+  }
+};
+
+struct ExpandLog2 : OpRewritePattern<math::Log2Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::Log2Op op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return failure();
+    RealBuilder b{ImplicitLocOpBuilder(op.getLoc(), rewriter), op.getType()};
+    auto [exponent, f] = b.split(op.getOperand());
+    // log2(e) = 1 + 0.4427: the 1 is added without a product.
+    Value tail = b.logTail(f);
+    Value factor = b.real(0.44269504088896341f);
+    Value log = b.fma(f, factor, b.mul(tail, factor));
+    log = b.add(b.add(b.add(log, tail), f), exponent);
+    rewriter.replaceOp(op, b.logOrSpecial(op.getOperand(), log));
+    return success();
+  }
+};
+
 } // namespace
 
 void moe::cpu::populateMathExpansions(RewritePatternSet &patterns) {
-  patterns.add<ExpandExp, ExpandExp2>(patterns.getContext());
+  patterns.add<ExpandExp, ExpandExp2, ExpandLog, ExpandLog2>(
+      patterns.getContext());
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
     return llvm::is_contained(
         {"math.acos", "math.asin", "math.atan", "math.atan2", "math.cbrt",

@@ -19,10 +19,10 @@
 
 #include "moe/codegen/cpu/CpuTargets.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LLVM.h"
 
 namespace mlir {
-class Operation;
 class RewritePatternSet;
 } // namespace mlir
 
@@ -45,6 +45,11 @@ void populateFmaExpansions(mlir::RewritePatternSet &patterns,
 /// NaN stays NaN, where `target` has no instruction; extf to f64 by f32.
 void populateHalfFloatExpansions(mlir::RewritePatternSet &patterns,
                                  const CpuTarget &target);
+
+/// The last step, on LLVM dialect functions: a 16-bit float that the target
+/// cannot convert is its bits, an i16. LLVM would hold single ones in f32 and
+/// call a library to store them.
+void replaceHalfFloats(mlir::ModuleOp module, const CpuTarget &target);
 
 /// Vectors of several dimensions to one-dimensional ones, masks to comparisons,
 /// reassociable reductions to trees.

@@ -310,9 +310,9 @@ static LogicalResult checkIsa(Operation *op, const CpuTarget &target) {
 /// LLVM's own ops on 16-bit floats call a library where the target has no
 /// conversion; arith ops are expanded.
 static LogicalResult checkHalfFloats(Operation *op, const CpuTarget &target) {
-  if (!isa<LLVM::FAddOp, LLVM::FSubOp, LLVM::FMulOp, LLVM::FDivOp, LLVM::FCmpOp,
-           LLVM::FPTruncOp, LLVM::FPExtOp, LLVM::SIToFPOp, LLVM::UIToFPOp,
-           LLVM::FPToSIOp, LLVM::FPToUIOp>(op) &&
+  if (!isa<LLVM::FAddOp, LLVM::FSubOp, LLVM::FMulOp, LLVM::FDivOp, LLVM::FNegOp,
+           LLVM::FCmpOp, LLVM::FPTruncOp, LLVM::FPExtOp, LLVM::SIToFPOp,
+           LLVM::UIToFPOp, LLVM::FPToSIOp, LLVM::FPToUIOp>(op) &&
       !op->getName().getStringRef().starts_with("llvm.intr."))
     return success();
   if (isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp, LLVM::masked_gather,

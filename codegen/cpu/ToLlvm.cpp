@@ -142,7 +142,10 @@ struct ToLlvmPass : moe::cpu::impl::ToLlvmPassBase<ToLlvmPass> {
     for (UnrealizedConversionCastOp cast : left)
       cast.emitOpError("is left after lowering: nothing turns ")
           << cast.getOperandTypes() << " into " << cast.getResultTypes();
-    return success(left.empty());
+    if (!left.empty())
+      return failure();
+    replaceHalfFloats(module, cpu);
+    return success();
   }
 };
 } // namespace

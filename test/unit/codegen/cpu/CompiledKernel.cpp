@@ -210,6 +210,23 @@ std::string moe::test::elementwise(unsigned lanes, const std::string &inType,
                         out + ", " + mask + " into !llvm.ptr\n  }\n");
 }
 
+std::string moe::test::scalarLoop(const std::string &inType,
+                                  const std::string &outType,
+                                  const std::string &ops) {
+  return kernelText(
+      "k", 2,
+      "  %one = arith.constant 1 : i64\n"
+      "  scf.for %i = %begin to %end step %one : i64 {\n"
+      "    %px = llvm.getelementptr %b0[%i] : (!llvm.ptr, i64) -> !llvm.ptr, " +
+          inType +
+          "\n"
+          "    %py = llvm.getelementptr %b1[%i] : (!llvm.ptr, i64) -> "
+          "!llvm.ptr, " +
+          outType + "\n    %x = llvm.load %px : !llvm.ptr -> " + inType +
+          "\n    " + ops + "\n    llvm.store %y, %py : " + outType +
+          ", !llvm.ptr\n  }\n");
+}
+
 bool moe::test::hostRuns(llvm::StringRef target) {
   auto parsed = cpu::CpuTarget::parse(target);
   const core::CpuInfo &host = core::hostCpu();

@@ -67,6 +67,10 @@ std::string kernelText(const std::string &name, unsigned buffers,
 std::string elementwise(unsigned lanes, const std::string &inType,
                         const std::string &outType, const std::string &ops);
 
+/// The same, one element at a time: `ops` computes %y from %x.
+std::string scalarLoop(const std::string &inType, const std::string &outType,
+                       const std::string &ops);
+
 /// Whether this host can run code for `target`.
 bool hostRuns(llvm::StringRef target);
 
