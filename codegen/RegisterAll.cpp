@@ -8,6 +8,8 @@
 
 #include "moe/codegen/RegisterAll.h"
 
+#include "moe/codegen/cpu/ObjectEmitter.h"
+#include "moe/codegen/cpu/Passes.h"
 #include "moe/dialect/MoeDialect.h"
 #include "moe/dialect/exec/MoeExecDialect.h"
 #include "moe/passes/Passes.h"
@@ -41,11 +43,13 @@ void moe::registerAllDialects(DialectRegistry &registry) {
                   math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
                   tensor::TensorDialect, ub::UBDialect, vector::VectorDialect,
                   x86vector::X86VectorDialect>();
+  cpu::registerCpuTranslations(registry);
 }
 
 void moe::registerAllPasses() {
   registerTransformsPasses();
   arith::registerArithPasses();
   registerMoePasses();
+  cpu::registerCpuPasses();
   registerPipelines();
 }

@@ -101,7 +101,8 @@ struct EmulateConvert : OpRewritePattern<x86vector::CvtPackedF32ToBF16Op> {
   }
 };
 
-/// VSCALEFPS: a * 2^floor(b), rounded once. In f64 the product is exact.
+/// VSCALEFPS: a * 2^floor(b), rounded once. In f64 the product is exact. NaN
+/// stays NaN; the instruction lets an infinite b win over it.
 /// The op's operands are named otherwise than the instruction's: its `src` is
 /// a, its `a` is b, its `b` is what lanes outside of the mask keep.
 struct EmulateScale : OpRewritePattern<x86vector::MaskScaleFOp> {

@@ -56,8 +56,7 @@ protected:
     const std::string body =
         "%y = " + op + " %x : " + shaped(from) + " to " + shaped(to);
     CompiledKernel kernel = compileKernels(
-        lanes ? elementwise(lanes, from, to, body)
-              : scalarLoop(from, to, body),
+        lanes ? elementwise(lanes, from, to, body) : scalarLoop(from, to, body),
         GetParam().target);
     EXPECT_EQ(kernel.errors, std::vector<std::string>());
     return kernel;
@@ -66,8 +65,8 @@ protected:
 
 std::vector<Case> allCases() {
   std::vector<Case> cases;
-  for (const char *target : {"x86-64-v2", "x86-64-v3", "x86-64-v4",
-                             "x86-64-v4+avx512_bf16"})
+  for (const char *target :
+       {"x86-64-v2", "x86-64-v3", "x86-64-v4", "x86-64-v4+avx512_bf16"})
     for (unsigned lanes : {0, 16})
       for (const char *type : {"bf16", "f16"})
         cases.push_back({target, lanes, type});
@@ -149,8 +148,8 @@ TEST_P(HalfFloatTest, ArithmeticRoundsOnceAnOperation) {
   const std::string type =
       lanes ? "vector<16x" + std::string(GetParam().type) + ">"
             : GetParam().type;
-  const std::string body = "%s = arith.mulf %x, %x : " + type +
-                           "\n%y = arith.addf %s, %x : " + type;
+  const std::string body =
+      "%s = arith.mulf %x, %x : " + type + "\n%y = arith.addf %s, %x : " + type;
   CompiledKernel kernel = compileKernels(
       lanes ? elementwise(lanes, GetParam().type, GetParam().type, body)
             : scalarLoop(GetParam().type, GetParam().type, body),
@@ -160,8 +159,8 @@ TEST_P(HalfFloatTest, ArithmeticRoundsOnceAnOperation) {
   kernel.run({x.data(), y.data()}, {}, x.size());
   for (size_t i = 0; i < x.size(); ++i) {
     const double value = core::loadAsDouble(dtype(), x.data(), i);
-    const double expected = core::roundTo(
-        dtype(), core::roundTo(dtype(), value * value) + value);
+    const double expected =
+        core::roundTo(dtype(), core::roundTo(dtype(), value * value) + value);
     if (std::isnan(expected) ||
         (flushesSubnormals() && std::abs(expected) < 0x1p-125))
       continue;
