@@ -66,6 +66,8 @@ typedef struct moe_plugin_source {
   int64_t layer;        /* MOE_SOURCE_CHECKPOINT; -1: the only MoE layer */
   const char *dtype;    /* activations: "f32", "bf16", "f16"; NULL: the source's */
   const char *function; /* NULL: the only public function */
+  uint32_t override_ids; /* 1: an argument override_ids [T, K] replaces what
+                            the router picked (pass moe-override-ids) */
 } moe_plugin_source;
 
 typedef struct moe_plugin_options {

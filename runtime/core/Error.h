@@ -28,6 +28,8 @@ namespace moe::core {
 struct [[nodiscard]] Error {
   ErrorId id = ErrorId::Internal;
   std::string message;
+  /// More lines for who asks: every diagnostic of a failed compilation.
+  std::string details = {};
 
   Error(ErrorId id, std::string message)
       : id(id), message(std::move(message)) {}

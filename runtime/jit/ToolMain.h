@@ -22,6 +22,8 @@ namespace moe::jit {
 /// Each returns the process's exit code: 0, 1 after a diagnostic, 2 for wrong
 /// usage.
 MOE_COMPILER_EXPORT int optMain(int argc, char **argv);
+MOE_COMPILER_EXPORT int importMain(int argc, char **argv);
+MOE_COMPILER_EXPORT int compileMain(int argc, char **argv);
 MOE_COMPILER_EXPORT int lspServerMain(int argc, char **argv);
 MOE_COMPILER_EXPORT int reduceMain(int argc, char **argv);
 
