@@ -91,6 +91,8 @@ enum class ErrorId : uint16_t {
   IdOutOfRange = 708,
   ResultMismatch = 709,
   OutOfMemory = 710,
+  InputUnknown = 711,
+  WorkspaceBusy = 712,
 
   // The environment.
   CompilerAbsent = 801,

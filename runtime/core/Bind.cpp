@@ -1,0 +1,375 @@
+//===- Bind.cpp - A program with its weights --------------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// First every tensor is found and compared with the manifest, so that a wrong
+// checkpoint is told from its names and shapes before anything is read; then
+// the units of all parameters are one loop over tasks.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/core/Bind.h"
+#include "moe/runtime/core/StridedView.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+using namespace moe;
+using namespace moe::core;
+
+namespace {
+
+/// A source of a parameter with what is stored for it.
+struct Input {
+  const abi::Source *table = nullptr;
+  /// One a unit if it is per expert, else one.
+  std::vector<std::string> names;
+  std::vector<TensorView> tensors;
+  /// One unit's part, and where unit u's begins: at offset + u * step.
+  StridedView view;
+  int64_t step = 0;
+};
+
+struct Item {
+  const abi::Param *table = nullptr;
+  std::vector<Input> inputs;
+  std::byte *packed = nullptr;
+  uint64_t firstTask = 0;
+};
+
+/// What a worker keeps between units.
+struct Worker {
+  std::vector<std::vector<std::byte>> values;
+  std::vector<void *> buffers;
+  std::vector<size_t> readBytes;
+  os::Memory scratch;
+};
+
+std::string shapeText(DType dtype, const std::vector<int64_t> &shape) {
+  return std::string(name(dtype)) + " " + shapeStr(shape);
+}
+
+class Binder {
+public:
+  Binder(const Program &program, const WeightSource &source,
+         const BindOptions &options)
+      : program(program), source(source), options(options) {}
+
+  Status addParam(const abi::Param &param, std::byte *packed);
+  /// WeightMissing if a tensor was.
+  Status missing() const;
+  Status pack();
+  std::vector<std::string> usedNames() const;
+
+private:
+  Status addSource(Item &item, const abi::Source &table);
+  Status addTensor(Input &input, std::string name);
+  Status packUnit(const Item &item, uint64_t unit, Worker &worker,
+                  uint32_t number) const;
+  Status checkValues(const Input &input, const std::string &name,
+                     const std::byte *data) const;
+  void report(const Item &item);
+
+  const Program &program;
+  const WeightSource &source;
+  const BindOptions &options;
+  std::vector<Item> items;
+  uint64_t tasks = 0, totalBytes = 0;
+  std::optional<Error> firstMissing;
+  std::vector<std::string> otherMissing;
+
+  std::mutex lock; ///< guards what follows
+  uint64_t doneBytes = 0;
+  std::optional<Error> failure;
+};
+
+Status Binder::addParam(const abi::Param &param, std::byte *packed) {
+  Item item;
+  item.table = &param;
+  item.packed = packed;
+  item.firstTask = tasks;
+  for (const abi::Source *table : *param.sources()) {
+    Status status = addSource(item, *table);
+    if (!status)
+      return status;
+  }
+  tasks += param.units();
+  totalBytes += param.bytes();
+  items.push_back(std::move(item));
+  return {};
+}
+
+Status Binder::addSource(Item &item, const abi::Source &table) {
+  Input input;
+  input.table = &table;
+  const auto units = static_cast<int64_t>(item.table->units());
+  const bool cut = !table.per_expert() && units > 1;
+  for (flatbuffers::uoffset_t i = 0; i < table.shape()->size(); ++i) {
+    int64_t size = table.shape()->Get(i);
+    if (cut && i == 0) {
+      size /= units;
+      input.step = size * table.strides()->Get(0);
+    }
+    input.view.addDim(size, table.strides()->Get(i));
+  }
+  const std::string pattern = table.pattern()->str();
+  const int64_t count = table.per_expert() ? units : 1;
+  for (int64_t i = 0; i < count; ++i) {
+    std::string name = pattern;
+    if (table.per_expert())
+      name.replace(name.find("{e}"), 3, std::to_string(i));
+    Status status = addTensor(input, std::move(name));
+    if (!status)
+      return status;
+  }
+  item.inputs.push_back(std::move(input));
+  return {};
+}
+
+Status Binder::addTensor(Input &input, std::string name) {
+  const auto &shape = *input.table->stored_shape();
+  const TensorView expected{static_cast<DType>(input.table->dtype()),
+                            std::vector<int64_t>(shape.begin(), shape.end()),
+                            nullptr};
+  Result<TensorView> found = source.find(name, expected);
+  if (!found && found.error().id == ErrorId::WeightMissing) {
+    // The rest is looked for, to say at once what else is.
+    if (firstMissing)
+      otherMissing.push_back(std::move(name));
+    else
+      firstMissing = found.takeError();
+    return {};
+  }
+  if (!found)
+    return found.takeError();
+  if (found->dtype != expected.dtype || found->shape != expected.shape)
+    return Error(ErrorId::WeightMismatch,
+                 "weight " + quote(name) + " is " +
+                     shapeText(found->dtype, found->shape) +
+                     ", the program was compiled for " +
+                     shapeText(expected.dtype, expected.shape));
+  input.names.push_back(std::move(name));
+  input.tensors.push_back(*std::move(found));
+  return {};
+}
+
+Status Binder::missing() const {
+  if (!firstMissing)
+    return {};
+  Error error = *firstMissing;
+  if (!otherMissing.empty()) {
+    constexpr size_t listed = 4;
+    error.message +=
+        "; " + std::to_string(otherMissing.size()) + " more are missing: ";
+    for (size_t i = 0; i < std::min(listed, otherMissing.size()); ++i)
+      error.message += (i ? ", " : "") + quote(otherMissing[i]);
+    if (otherMissing.size() > listed)
+      error.message += ", ...";
+  }
+  return error;
+}
+
+Status Binder::pack() {
+  const uint32_t threads = std::max(options.threads, 1u);
+  size_t scratchBytes = 0;
+  for (const Item &item : items)
+    if (item.table->kernel() >= 0)
+      scratchBytes = std::max<size_t>(
+          scratchBytes,
+          program.variant()
+              .kernels()
+              ->Get(static_cast<flatbuffers::uoffset_t>(item.table->kernel()))
+              ->scratch());
+  std::vector<Worker> workers(threads);
+  for (Worker &worker : workers) {
+    Result<os::Memory> memory =
+        os::Memory::allocate(scratchBytes, "scratch of weight packing");
+    if (!memory)
+      return memory.takeError();
+    worker.scratch = *std::move(memory);
+  }
+
+  std::atomic<bool> failed{false};
+  auto fail = [&](Error error) {
+    std::lock_guard guard(lock);
+    if (!failure)
+      failure = std::move(error);
+    failed.store(true, std::memory_order_relaxed);
+  };
+  options.executor.run(
+      tasks, threads, [&](uint64_t begin, uint64_t end, uint32_t number) {
+        for (uint64_t task = begin; task < end && !failed.load(); ++task) {
+          auto after = std::upper_bound(items.begin(), items.end(), task,
+                                        [](uint64_t value, const Item &item) {
+                                          return value < item.firstTask;
+                                        });
+          const Item &item = *std::prev(after);
+          try {
+            Status status =
+                packUnit(item, task - item.firstTask, workers[number], number);
+            if (status)
+              report(item);
+            else
+              fail(status.takeError());
+          } catch (const std::bad_alloc &) {
+            fail({ErrorId::OutOfMemory,
+                  "no memory is left to pack weights with"});
+          }
+        }
+      });
+  if (failure)
+    return std::move(*failure);
+  return {};
+}
+
+Status Binder::packUnit(const Item &item, uint64_t unit, Worker &worker,
+                        uint32_t number) const {
+  const size_t count = item.inputs.size();
+  worker.values.resize(std::max(worker.values.size(), count));
+  worker.buffers.assign(count + 1, nullptr);
+  for (size_t i = 0; i < count; ++i) {
+    const Input &input = item.inputs[i];
+    const size_t tensor = input.table->per_expert() ? unit : 0;
+    const int64_t begin =
+        input.table->offset() + static_cast<int64_t>(unit) * input.step;
+    const std::byte *data =
+        source.read(input.names[tensor], input.tensors[tensor], begin,
+                    begin + input.view.reach(), worker.values[i]);
+    Status status = checkValues(input, input.names[tensor], data);
+    if (!status)
+      return status;
+    worker.buffers[i] = const_cast<std::byte *>(data);
+  }
+
+  const uint64_t unitBytes = item.table->bytes() / item.table->units();
+  std::byte *target = item.packed + unit * unitBytes;
+  worker.buffers[count] = target;
+  if (item.table->kernel() >= 0) {
+    const moe_kernel_args args{worker.buffers.data(), nullptr};
+    program.function(static_cast<uint32_t>(item.table->kernel()))(
+        &args, 0, item.table->tasks(), number, worker.scratch.data());
+  } else {
+    const size_t size = byteSize(item.inputs[0].tensors[0].dtype);
+    item.inputs[0].view.forEachRun([&](int64_t offset, int64_t run) {
+      const size_t bytes = static_cast<size_t>(run) * size;
+      std::memcpy(target,
+                  static_cast<const std::byte *>(worker.buffers[0]) +
+                      static_cast<size_t>(offset) * size,
+                  bytes);
+      target += bytes;
+    });
+  }
+  for (size_t i = 0; i < count; ++i)
+    source.release(static_cast<const std::byte *>(worker.buffers[i]),
+                   static_cast<size_t>(item.inputs[i].view.reach()) *
+                       byteSize(item.inputs[i].tensors[0].dtype));
+  return {};
+}
+
+Status Binder::checkValues(const Input &input, const std::string &name,
+                           const std::byte *data) const {
+  if (input.table->values() != abi::ValueRule::NoE8M0NaN)
+    return {};
+  bool found = false;
+  input.view.forEachRun([&](int64_t offset, int64_t run) {
+    found |=
+        std::memchr(data + offset, 255, static_cast<size_t>(run)) != nullptr;
+  });
+  if (!found)
+    return {};
+  return Error(ErrorId::WeightValue,
+               "weight " + quote(name) +
+                   " holds the scale 255, which is not a number");
+}
+
+void Binder::report(const Item &item) {
+  if (!options.progress)
+    return;
+  std::lock_guard guard(lock);
+  doneBytes += item.table->bytes() / item.table->units();
+  options.progress(doneBytes, totalBytes);
+}
+
+std::vector<std::string> Binder::usedNames() const {
+  std::vector<std::string> used;
+  for (const Item &item : items)
+    for (const Input &input : item.inputs)
+      used.insert(used.end(), input.names.begin(), input.names.end());
+  std::sort(used.begin(), used.end());
+  used.erase(std::unique(used.begin(), used.end()), used.end());
+  return used;
+}
+
+/// Names of `stored` that begin as all of `used` do, up to a dot, and are none
+/// of them. Both are sorted.
+std::vector<std::string> unusedOfLayer(const std::vector<std::string> &used,
+                                       const std::vector<std::string> &stored) {
+  if (used.empty())
+    return {};
+  const std::string &first = used.front(), &last = used.back();
+  size_t length =
+      std::mismatch(first.begin(), first.end(), last.begin(), last.end())
+          .first -
+      first.begin();
+  const std::string prefix =
+      first.substr(0, first.substr(0, length).rfind('.') + 1);
+  std::vector<std::string> unused;
+  for (const std::string &name : stored)
+    if (name.starts_with(prefix) &&
+        !std::binary_search(used.begin(), used.end(), name))
+      unused.push_back(name);
+  return unused;
+}
+
+} // namespace
+
+uint64_t Bound::bytes() const {
+  uint64_t sum = 0;
+  for (const os::Memory &memory : params)
+    sum += memory.size();
+  return sum;
+}
+
+Result<std::shared_ptr<const Bound>>
+moe::core::bind(std::shared_ptr<const Program> program,
+                const WeightSource *source, const BindOptions &options) {
+  auto bound = std::make_shared<Bound>();
+  bound->owner = program;
+  const auto &params = *program->variant().params();
+  bound->params.resize(params.size());
+  if (program->params().empty())
+    return std::shared_ptr<const Bound>(std::move(bound));
+  if (!source)
+    return Error(ErrorId::WeightsNeeded,
+                 "program " + quote(program->name()) +
+                     " has weights; give a checkpoint's folder, a seed for "
+                     "random ones, or named tensors");
+
+  Binder binder(*program, *source, options);
+  for (uint32_t index : program->params()) {
+    const abi::Param &param = *params[index];
+    Result<os::Memory> memory = os::Memory::allocate(
+        param.bytes(), "parameter " + quote(param.name()->string_view()));
+    if (!memory)
+      return memory.takeError();
+    bound->params[index] = *std::move(memory);
+    Status status = binder.addParam(param, bound->params[index].data());
+    if (!status)
+      return status.takeError();
+  }
+  Status status = binder.missing();
+  if (status)
+    status = binder.pack();
+  if (!status)
+    return status.takeError();
+  bound->usedNames = binder.usedNames();
+  bound->unusedNames = unusedOfLayer(bound->usedNames, source->names());
+  return std::shared_ptr<const Bound>(std::move(bound));
+}

@@ -1,0 +1,68 @@
+//===- Bind.h - A program with its weights ----------------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Weights are packed once, unit by unit and straight from where they are
+// stored: more than the packed weights and one unit a thread is never held.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_RUNTIME_CORE_BIND_H
+#define MOE_RUNTIME_CORE_BIND_H
+
+#include "moe/runtime/core/OsMemory.h"
+#include "moe/runtime/core/Program.h"
+#include "moe/runtime/core/ThreadPool.h"
+#include "moe/runtime/core/WeightSource.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace moe::core {
+
+struct BindOptions {
+  Executor executor;
+  uint32_t threads = 1;
+  /// Bytes of packed weights that are done, and all of them. Called by any
+  /// thread, one at a time; may not throw.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+/// Immutable: any number of threads may run it, with a workspace each.
+class Bound {
+public:
+  const Program &program() const { return *owner; }
+  /// Parameter `index` of the variant; null if the program does not name it.
+  std::byte *param(uint32_t index) const { return params[index].data(); }
+  /// Bytes of all parameters.
+  uint64_t bytes() const;
+  /// Stored tensors that were read, sorted.
+  const std::vector<std::string> &used() const { return usedNames; }
+  /// Stored tensors of the same layer (under the longest dotted prefix that the
+  /// used ones share) that were not.
+  const std::vector<std::string> &unused() const { return unusedNames; }
+
+private:
+  friend Result<std::shared_ptr<const Bound>>
+  bind(std::shared_ptr<const Program>, const WeightSource *,
+       const BindOptions &);
+  std::shared_ptr<const Program> owner;
+  std::vector<os::Memory> params;
+  std::vector<std::string> usedNames, unusedNames;
+};
+
+/// Packs the weights that `program` names. `source` may be null if it names
+/// none. Errors: WeightsNeeded; WeightMissing and WeightMismatch, each naming
+/// the tensor; WeightValue; OutOfMemory; what opening a file can say.
+Result<std::shared_ptr<const Bound>>
+bind(std::shared_ptr<const Program> program, const WeightSource *source,
+     const BindOptions &options);
+
+} // namespace moe::core
+
+#endif // MOE_RUNTIME_CORE_BIND_H

@@ -1,0 +1,80 @@
+//===- Workspace.h - The memory of a run ------------------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A run allocates nothing: whatever it writes besides its outputs is here. One
+// caller at a time uses a workspace; callers at the same time have one each.
+// It belongs to no program: any whose needs fit may use it, so that the layers
+// of a model share one.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_RUNTIME_CORE_WORKSPACE_H
+#define MOE_RUNTIME_CORE_WORKSPACE_H
+
+#include "moe/runtime/core/OsMemory.h"
+#include "moe/runtime/core/Program.h"
+#include "moe/runtime/core/ThreadPool.h"
+
+#include <atomic>
+#include <optional>
+#include <vector>
+
+namespace moe::core {
+
+struct WorkspaceOptions {
+  /// Runs the loops instead of threads of the workspace's own. It never gives
+  /// more workers than the run has threads.
+  std::optional<Executor> executor;
+  /// Fills the memory with 0xFF (NaN of every float type, id -1) before each
+  /// run: what a program reads without having written it shows.
+  bool poison = false;
+};
+
+/// What the last run did with one kernel.
+struct KernelUse {
+  uint32_t launches = 0;
+  uint64_t tasks = 0;
+  /// Only if the run was timed.
+  uint64_t nanoseconds = 0;
+};
+
+class Workspace {
+public:
+  /// Starts the threads. OutOfMemory.
+  static Result<std::unique_ptr<Workspace>>
+  create(const WorkspaceSize &size, WorkspaceOptions options = {});
+
+  const WorkspaceSize &size() const { return capacity; }
+  /// By kernel of the variant that ran last.
+  std::span<const KernelUse> kernels() const { return used; }
+
+private:
+  friend class Run;
+  Workspace() = default;
+
+  /// A buffer as a run sees it.
+  struct Buffer {
+    void *data = nullptr;
+    size_t bytes = 0;
+  };
+
+  WorkspaceSize capacity;
+  WorkspaceOptions options;
+  ThreadPool pool;
+  Executor executor;
+  os::Memory memory;
+  std::vector<Buffer> inputs, outputs, slices;
+  std::vector<void *> launchArgs;
+  std::vector<int64_t> dims;
+  std::vector<KernelUse> used;
+  std::atomic_flag busy;
+};
+
+} // namespace moe::core
+
+#endif // MOE_RUNTIME_CORE_WORKSPACE_H
