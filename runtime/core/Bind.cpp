@@ -56,6 +56,11 @@ std::string shapeText(DType dtype, const std::vector<int64_t> &shape) {
   return std::string(name(dtype)) + " " + shapeStr(shape);
 }
 
+Error inParam(const abi::Param &param, Error error) {
+  error.message = "param @" + param.name()->str() + ": " + error.message;
+  return error;
+}
+
 class Binder {
 public:
   Binder(const Program &program, const WeightSource &source,
@@ -70,10 +75,11 @@ public:
 
 private:
   Status addSource(Item &item, const abi::Source &table);
-  Status addTensor(Input &input, std::string name);
+  Status addTensor(const abi::Param &param, Input &input, std::string name);
   Status packUnit(const Item &item, uint64_t unit, Worker &worker,
                   uint32_t number) const;
-  Status checkValues(const Input &input, const std::string &name,
+  Status checkValues(const Item &item, const Input &input,
+                     const std::string &name, int64_t begin,
                      const std::byte *data) const;
   void report(const Item &item);
 
@@ -125,7 +131,7 @@ Status Binder::addSource(Item &item, const abi::Source &table) {
     std::string name = pattern;
     if (table.per_expert())
       name.replace(name.find("{e}"), 3, std::to_string(i));
-    Status status = addTensor(input, std::move(name));
+    Status status = addTensor(*item.table, input, std::move(name));
     if (!status)
       return status;
   }
@@ -133,7 +139,8 @@ Status Binder::addSource(Item &item, const abi::Source &table) {
   return {};
 }
 
-Status Binder::addTensor(Input &input, std::string name) {
+Status Binder::addTensor(const abi::Param &param, Input &input,
+                         std::string name) {
   const auto &shape = *input.table->stored_shape();
   const TensorView expected{static_cast<DType>(input.table->dtype()),
                             std::vector<int64_t>(shape.begin(), shape.end()),
@@ -144,17 +151,17 @@ Status Binder::addTensor(Input &input, std::string name) {
     if (firstMissing)
       otherMissing.push_back(std::move(name));
     else
-      firstMissing = found.takeError();
+      firstMissing = inParam(param, found.takeError());
     return {};
   }
   if (!found)
-    return found.takeError();
+    return inParam(param, found.takeError());
   if (found->dtype != expected.dtype || found->shape != expected.shape)
-    return Error(ErrorId::WeightMismatch,
-                 "weight " + quote(name) + " is " +
-                     shapeText(found->dtype, found->shape) +
-                     ", the program was compiled for " +
-                     shapeText(expected.dtype, expected.shape));
+    return inParam(param, {ErrorId::WeightMismatch,
+                           "tensor " + quote(name) + " is " +
+                               shapeText(found->dtype, found->shape) +
+                               ", the program was compiled for " +
+                               shapeText(expected.dtype, expected.shape)});
   input.names.push_back(std::move(name));
   input.tensors.push_back(*std::move(found));
   return {};
@@ -242,7 +249,7 @@ Status Binder::packUnit(const Item &item, uint64_t unit, Worker &worker,
     const std::byte *data =
         source.read(input.names[tensor], input.tensors[tensor], begin,
                     begin + input.view.reach(), worker.values[i]);
-    Status status = checkValues(input, input.names[tensor], data);
+    Status status = checkValues(item, input, input.names[tensor], begin, data);
     if (!status)
       return status;
     worker.buffers[i] = const_cast<std::byte *>(data);
@@ -273,20 +280,31 @@ Status Binder::packUnit(const Item &item, uint64_t unit, Worker &worker,
   return {};
 }
 
-Status Binder::checkValues(const Input &input, const std::string &name,
+Status Binder::checkValues(const Item &item, const Input &input,
+                           const std::string &name, int64_t begin,
                            const std::byte *data) const {
   if (input.table->values() != abi::ValueRule::NoE8M0NaN)
     return {};
-  bool found = false;
+  const std::byte *wrong = nullptr;
   input.view.forEachRun([&](int64_t offset, int64_t run) {
-    found |=
-        std::memchr(data + offset, 255, static_cast<size_t>(run)) != nullptr;
+    if (!wrong)
+      wrong = static_cast<const std::byte *>(
+          std::memchr(data + offset, 255, static_cast<size_t>(run)));
   });
-  if (!found)
+  if (!wrong)
     return {};
-  return Error(ErrorId::WeightValue,
-               "weight " + quote(name) +
-                   " holds the scale 255, which is not a number");
+  // Where it is stored: the last dimension turns fastest.
+  const auto &shape = *input.table->stored_shape();
+  std::vector<int64_t> index(shape.size());
+  int64_t rest = begin + (wrong - data);
+  for (auto i = static_cast<flatbuffers::uoffset_t>(shape.size()); i-- > 0;) {
+    index[i] = rest % shape[i];
+    rest /= shape[i];
+  }
+  return inParam(*item.table,
+                 {ErrorId::WeightValue,
+                  "tensor " + quote(name) +
+                      " has the scale byte 255 (NaN) at " + shapeStr(index)});
 }
 
 void Binder::report(const Item &item) {

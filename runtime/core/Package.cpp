@@ -109,7 +109,7 @@ std::string moe::core::writePackage(std::span<const uint8_t> flatbuffer) {
 std::string moe::core::writePackage(const abi::PackageT &package) {
   flatbuffers::FlatBufferBuilder builder;
   abi::FinishPackageBuffer(builder, abi::Package::Pack(builder, &package));
-  return writePackage(builder.GetBufferSpan());
+  return writePackage({builder.GetBufferPointer(), builder.GetSize()});
 }
 
 Result<std::shared_ptr<const Package>> Package::open(const std::string &path) {

@@ -181,8 +181,10 @@ Status Checker::checkSource(const abi::Param &param,
     return broken(what + " has an impossible shape");
   if (shape.size() != strides.size())
     return broken(what + " has another number of strides than of dimensions");
-  if (source.values() > abi::ValueRule::MAX)
-    return broken(what + " has an unknown rule for its values");
+  if (source.values() > abi::ValueRule::MAX ||
+      (source.values() == abi::ValueRule::NoE8M0NaN &&
+       byteSize(static_cast<DType>(source.dtype())) != 1))
+    return broken(what + " has a rule for its values that it cannot have");
   const bool names =
       source.pattern()->string_view().find("{e}") != std::string_view::npos;
   if (names != source.per_expert())

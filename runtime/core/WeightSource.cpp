@@ -75,10 +75,10 @@ class NamedWeights final : public WeightSource {
 public:
   explicit NamedWeights(std::vector<NamedWeight> given)
       : tensors(std::move(given)) {
-    std::stable_sort(tensors.begin(), tensors.end(),
-                     [](const NamedWeight &a, const NamedWeight &b) {
-                       return a.name < b.name;
-                     });
+    std::sort(tensors.begin(), tensors.end(),
+              [](const NamedWeight &a, const NamedWeight &b) {
+                return a.name < b.name;
+              });
   }
 
   Result<TensorView> find(const std::string &name,
@@ -88,7 +88,7 @@ public:
         [](const NamedWeight &a, const std::string &b) { return a.name < b; });
     if (at != tensors.end() && at->name == name)
       return at->tensor;
-    return Error(ErrorId::WeightMissing, "weight " + quote(name) +
+    return Error(ErrorId::WeightMissing, "tensor " + quote(name) +
                                              " is not given" +
                                              didYouMean(name, names()));
   }
