@@ -14,10 +14,10 @@
 
 #include "moe/codegen/cpu/CodeImage.h"
 
-#include "llvm/ADT/StringSet.h"
 #include "llvm/ExecutionEngine/JITLink/JITLink.h"
 #include "llvm/ExecutionEngine/JITLink/aarch64.h"
 #include "llvm/ExecutionEngine/JITLink/x86_64.h"
+#include "llvm/Object/ELFObjectFile.h"
 
 #include <set>
 
@@ -91,6 +91,32 @@ bool isPcRelative(const Triple &triple, Edge::Kind kind) {
                       kind);
 }
 
+/// Thread-local sections, of whose relocations JITLink knows only some.
+Error checkThreadLocal(MemoryBufferRef object) {
+  Expected<std::unique_ptr<object::ObjectFile>> file =
+      object::ObjectFile::createELFObjectFile(object);
+  if (!file)
+    return file.takeError();
+  for (const object::SectionRef &section : (*file)->sections()) {
+    if (!(object::ELFSectionRef(section).getFlags() & ELF::SHF_TLS))
+      continue;
+    Expected<StringRef> name = section.getName();
+    if (!name)
+      return name.takeError();
+    return createStringError("section '" + *name +
+                             "': an image has no thread-local data");
+  }
+  return Error::success();
+}
+
+Expected<std::unique_ptr<LinkGraph>> readObject(StringRef bytes) {
+  MemoryBufferRef object(bytes, "kernels");
+  if (Error error = checkThreadLocal(object))
+    return error;
+  return createLinkGraphFromObject(object,
+                                   std::make_shared<orc::SymbolStringPool>());
+}
+
 /// What is wrong with the pruned graph, sorted and without repetition.
 std::set<std::string> findRefusals(LinkGraph &graph) {
   std::set<std::string> refusals;
@@ -100,13 +126,8 @@ std::set<std::string> findRefusals(LinkGraph &graph) {
   for (Section &section : graph.sections()) {
     if (section.empty())
       continue;
-    const std::string name = section.getName().str();
-    if (StringRef(name).starts_with(".tdata") ||
-        StringRef(name).starts_with(".tbss"))
-      refusals.insert("section '" + name +
-                      "': an image has no thread-local data");
-    else if ((section.getMemProt() & orc::MemProt::Write) != orc::MemProt::None)
-      refusals.insert("section '" + name +
+    if ((section.getMemProt() & orc::MemProt::Write) != orc::MemProt::None)
+      refusals.insert("section '" + section.getName().str() +
                       "': an image has no data that is written");
   }
   for (Block *block : graph.blocks())
@@ -197,9 +218,7 @@ moe::cpu::linkCodeImage(StringRef object, ArrayRef<std::string> entries,
                         uint64_t base) {
   CodeImage image;
   std::vector<std::string> errors;
-  Expected<std::unique_ptr<LinkGraph>> graph =
-      createLinkGraphFromObject(MemoryBufferRef(object, "kernels"),
-                                std::make_shared<orc::SymbolStringPool>());
+  Expected<std::unique_ptr<LinkGraph>> graph = readObject(object);
   if (!graph) {
     errors.push_back(toString(graph.takeError()));
   } else {

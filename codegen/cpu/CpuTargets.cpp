@@ -11,11 +11,10 @@
 #include "llvm/ADT/SmallVector.h"
 
 using namespace moe::cpu;
-namespace abi = moe::abi;
-using abi::CpuArch;
-using abi::CpuFeature;
-using abi::CpuFeatures;
 using llvm::StringRef;
+using moe::abi::CpuArch;
+using moe::abi::CpuFeature;
+using moe::abi::CpuFeatures;
 
 namespace {
 struct NamedTarget {
@@ -27,12 +26,12 @@ struct NamedTarget {
 
 /// From the largest set to the smallest: the first that fits gives the name.
 static const NamedTarget namedTargets[] = {
-    {"sapphirerapids", CpuArch::X86_64, abi::sapphireRapids},
-    {"x86-64-v4", CpuArch::X86_64, abi::x86_64_v4},
-    {"x86-64-v3", CpuArch::X86_64, abi::x86_64_v3},
-    {"x86-64-v2", CpuArch::X86_64, abi::x86_64_v2},
+    {"sapphirerapids", CpuArch::X86_64, moe::abi::sapphireRapids},
+    {"x86-64-v4", CpuArch::X86_64, moe::abi::x86_64_v4},
+    {"x86-64-v3", CpuArch::X86_64, moe::abi::x86_64_v3},
+    {"x86-64-v2", CpuArch::X86_64, moe::abi::x86_64_v2},
     {"x86-64", CpuArch::X86_64, {}},
-    {"aarch64", CpuArch::Aarch64, abi::aarch64Base},
+    {"aarch64", CpuArch::Aarch64, moe::abi::aarch64Base},
 };
 
 /// LLVM's spelling, indexed by CpuFeature.
@@ -43,7 +42,7 @@ static constexpr StringRef llvmNames[] = {
     "avx512f",    "avx512cd",   "avx512bw",   "avx512dq", "avx512vl",
     "avx512vnni", "avx512bf16", "avx512fp16", "avxvnni",  "amx-tile",
     "amx-int8",   "amx-bf16",   "amx-fp16",   "neon"};
-static_assert(std::size(llvmNames) == abi::cpuFeatureNames.size());
+static_assert(std::size(llvmNames) == moe::abi::cpuFeatureNames.size());
 
 std::string CpuTarget::name() const {
   for (const NamedTarget &named : namedTargets) {
@@ -68,7 +67,7 @@ std::optional<CpuTarget> CpuTarget::parse(StringRef name) {
   if (!target)
     return std::nullopt;
   for (StringRef part : llvm::ArrayRef(parts).drop_front()) {
-    std::optional<CpuFeature> feature = abi::cpuFeatureFromName(part);
+    std::optional<CpuFeature> feature = moe::abi::cpuFeatureFromName(part);
     if (!feature ||
         (*feature == CpuFeature::Neon) != (target->arch == CpuArch::Aarch64))
       return std::nullopt;

@@ -32,9 +32,8 @@
 
 using namespace mlir;
 using namespace moe::cpu;
-using moe::MoeDialect;
-namespace abi = moe::abi;
 using llvm::raw_string_ostream;
+using moe::MoeDialect;
 
 namespace {
 
@@ -108,7 +107,7 @@ static void setTargetAttributes(llvm::Function &function,
   function.addFnAttr("tune-cpu", target.llvmTuneCpu());
   function.addFnAttr("target-features", target.llvmFeatures());
   // Some tunings prefer half of the registers' width.
-  if (target.arch == abi::CpuArch::X86_64)
+  if (target.arch == moe::abi::CpuArch::X86_64)
     function.addFnAttr("prefer-vector-width",
                        std::to_string(32 * target.vectorLanes()));
   function.addFnAttr(llvm::Attribute::NoUnwind);

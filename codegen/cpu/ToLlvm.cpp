@@ -68,7 +68,10 @@ static LogicalResult lowerControlFlow(ModuleOp module) {
   populateSCFToControlFlowConversionPatterns(patterns);
   ConversionTarget target(*context);
   target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
-  target.addIllegalDialect<scf::SCFDialect, affine::AffineDialect>();
+  target.addIllegalDialect<affine::AffineDialect>();
+  // Their terminators go with them.
+  target.addIllegalOp<scf::ExecuteRegionOp, scf::ForOp, scf::IfOp,
+                      scf::IndexSwitchOp, scf::ParallelOp, scf::WhileOp>();
   return applyPartialConversion(module, target, std::move(patterns));
 }
 

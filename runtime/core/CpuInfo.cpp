@@ -23,7 +23,6 @@
 #endif
 
 using namespace moe::core;
-namespace abi = moe::abi;
 using moe::abi::CpuArch;
 using moe::abi::CpuFeature;
 using moe::abi::CpuFeatures;
@@ -192,14 +191,14 @@ struct LevelRow {
 } // namespace
 
 static constexpr std::array<LevelRow, 4> x86Levels = {{
-    {IsaLevel::Scalar, "scalar", abi::x86_64_v2, {}},
-    {IsaLevel::Avx2, "avx2", abi::x86_64_v3, {CpuFeature::AvxVnni}},
+    {IsaLevel::Scalar, "scalar", moe::abi::x86_64_v2, {}},
+    {IsaLevel::Avx2, "avx2", moe::abi::x86_64_v3, {CpuFeature::AvxVnni}},
     {IsaLevel::Avx512,
      "avx512",
-     abi::x86_64_v4,
+     moe::abi::x86_64_v4,
      {CpuFeature::AvxVnni, CpuFeature::Avx512Vnni, CpuFeature::Avx512Bf16,
       CpuFeature::Avx512Fp16}},
-    {IsaLevel::Amx, "amx", abi::sapphireRapids, {CpuFeature::AmxFp16}},
+    {IsaLevel::Amx, "amx", moe::abi::sapphireRapids, {CpuFeature::AmxFp16}},
 }};
 
 std::string_view moe::core::name(IsaLevel level) {
@@ -208,7 +207,7 @@ std::string_view moe::core::name(IsaLevel level) {
 
 static CpuFeatures needsOf(CpuArch arch, IsaLevel level) {
   if (arch == CpuArch::Aarch64 && level == IsaLevel::Scalar)
-    return abi::aarch64Base;
+    return moe::abi::aarch64Base;
   return x86Levels[static_cast<size_t>(level)].needs;
 }
 
