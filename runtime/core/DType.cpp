@@ -331,7 +331,7 @@ void moe::core::storeFromInt(DType dtype, void *data, size_t index,
 }
 
 double moe::core::roundTo(DType dtype, double value) {
-  std::byte element[sizeof(double)];
+  std::byte element[sizeof(double)] = {};
   storeFromDouble(dtype, element, 0, value);
   return loadAsDouble(dtype, element, 0);
 }

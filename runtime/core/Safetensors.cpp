@@ -113,11 +113,12 @@ private:
     return Status::ok();
   }
 
-  /// A list of sizes; JSON's own integers, none negative.
-  static std::optional<std::vector<int64_t>> sizes(const JsonValue &list) {
-    if (!list.isArray())
+  /// A list of integers, none negative.
+  static std::optional<std::vector<int64_t>>
+  sizes(const std::optional<JsonValue> &list) {
+    if (!list)
       return std::nullopt;
-    Result<std::vector<int64_t>> values = list.asIntList();
+    Result<std::vector<int64_t>> values = list->asIntList();
     if (!values || std::any_of(values->begin(), values->end(),
                                [](int64_t value) { return value < 0; }))
       return std::nullopt;
@@ -138,17 +139,15 @@ private:
                                    (dtype ? dtype->describe() : "none"));
     entry.dtypeName = *dtype->asString();
 
-    std::optional<JsonValue> shape = value->find("shape");
-    std::optional<std::vector<int64_t>> dims;
-    if (!shape || !(dims = sizes(*shape)))
+    std::optional<std::vector<int64_t>> shape = sizes(value->find("shape"));
+    if (!shape)
       return tensorError(name,
                          "'shape' must be an array of integers of at least 0");
-    entry.shape = *std::move(dims);
+    entry.shape = *std::move(shape);
 
-    std::optional<JsonValue> offsets = value->find("data_offsets");
-    std::optional<std::vector<int64_t>> range;
-    if (!offsets || !(range = sizes(*offsets)) || range->size() != 2 ||
-        (*range)[0] > (*range)[1])
+    std::optional<std::vector<int64_t>> range =
+        sizes(value->find("data_offsets"));
+    if (!range || range->size() != 2 || (*range)[0] > (*range)[1])
       return tensorError(name, "'data_offsets' must be two integers [begin, "
                                "end] with 0 <= begin <= end");
     uint64_t begin = (*range)[0], end = (*range)[1];

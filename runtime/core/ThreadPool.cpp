@@ -102,8 +102,7 @@ void ThreadPool::takeTasks(uint32_t worker) {
   uint64_t begin = next.load(std::memory_order_relaxed);
   while (begin < loop.n) {
     // A fraction of what is left: few steps at first, even finish at the end.
-    uint64_t count =
-        std::max<uint64_t>(1, (loop.n - begin) / (4 * loop.threads));
+    uint64_t count = std::max<uint64_t>(1, (loop.n - begin) / loop.threads / 4);
     if (!next.compare_exchange_weak(begin, begin + count,
                                     std::memory_order_relaxed))
       continue;

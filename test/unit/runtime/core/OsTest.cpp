@@ -17,8 +17,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include <cstring>
+#include <csignal>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 using namespace moe::core;
@@ -163,6 +164,25 @@ TEST(OsTest, ErrorsOfWriting) {
             "E0103: '" + folder.path() + "' cannot be written: Is a directory");
   EXPECT_EQ(os::writeFile("/dev/full", "x").error().str(),
             "E0103: '/dev/full' cannot be written: No space left on device");
+}
+
+TEST(OsTest, AFailedWriteLeavesTheOldFile) {
+  TemporaryFolder folder;
+  std::string path = folder.write("f", "old");
+  // A disk that is full after 10 bytes.
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = {10, before.rlim_max};
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  Status status = os::writeFile(path, std::string(100, 'x'));
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().str(),
+            "E0103: '" + path + "' cannot be written: File too large");
+  EXPECT_EQ(content(path), "old");
+  EXPECT_THAT(*os::listDirectory(folder.path()), ElementsAre("f"));
 }
 
 TEST(OsTest, Folders) {

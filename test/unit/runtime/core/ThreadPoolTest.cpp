@@ -47,6 +47,13 @@ void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
+/// Gives up after a minute, where the system gives no threads.
+template <typename Condition> void waitUntil(Condition condition) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!condition() && std::chrono::steady_clock::now() < end)
+    std::this_thread::yield();
+}
+
 /// Runs a loop that marks its tasks, and checks the marks.
 void checkLoop(const Executor &executor, uint64_t n, uint32_t threads) {
   std::vector<uint8_t> done(n);
@@ -129,9 +136,7 @@ TEST(ThreadPoolTest, WorkIsShared) {
   std::atomic<int> arrived{0};
   pool.executor().run(2, 2, [&](uint64_t, uint64_t, uint32_t) {
     ++arrived;
-    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (arrived < 2 && std::chrono::steady_clock::now() < end)
-      std::this_thread::yield();
+    waitUntil([&] { return arrived == 2; });
   });
   EXPECT_EQ(arrived, 2);
 }
@@ -143,8 +148,7 @@ TEST(ThreadPoolTest, WaitsForASlowTask) {
   std::atomic<bool> started{false};
   pool.executor().run(2, 2, [&](uint64_t begin, uint64_t, uint32_t worker) {
     if (worker == 0) {
-      while (!started)
-        std::this_thread::yield();
+      waitUntil([&] { return started.load(); });
     } else {
       started = true;
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -192,10 +196,10 @@ TEST(ThreadPoolTest, WorkersRoundToNearest) {
     if (worker != 0 && std::fegetround() != FE_TONEAREST)
       ++other;
     ++arrived;
-    while (arrived < 4)
-      std::this_thread::yield();
+    waitUntil([&] { return arrived == 4; });
   });
   std::fesetround(FE_TONEAREST);
+  EXPECT_EQ(arrived, 4);
   EXPECT_EQ(other, 0);
 }
 
