@@ -50,24 +50,35 @@ LogicalResult ExpertOp::verify() {
 
 namespace {
 
-/// Follows which values of a body hold one entry a row.
+/// Follows which values of a body hold one entry a row: the rows themselves,
+/// and what is computed from them. Each such value is led by the row dimension.
 class RowAnalysis {
 public:
   explicit RowAnalysis(Value rows) { rowValues.insert(rows); }
 
   LogicalResult visit(Operation *op);
+  bool isRows(Value value) const { return rowValues.contains(value); }
 
 private:
-  bool isRows(Value value) const { return rowValues.contains(value); }
-  void markResults(Operation *op) {
-    rowValues.insert(op->result_begin(), op->result_end());
-  }
+  LogicalResult markResults(Operation *op);
   LogicalResult visitLinalg(linalg::LinalgOp op);
 
   llvm::DenseSet<Value> rowValues;
 };
 
 } // namespace
+
+LogicalResult RowAnalysis::markResults(Operation *op) {
+  for (Type type : op->getResultTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.getRank() == 0 || !tensor.isDynamicDim(0))
+      return op->emitOpError() << "expects a result led by the dynamic row "
+                                  "dimension, got "
+                               << type;
+  }
+  rowValues.insert(op->result_begin(), op->result_end());
+  return success();
+}
 
 LogicalResult RowAnalysis::visitLinalg(linalg::LinalgOp op) {
   // The row dimension is the one that the results are led by; it must be
@@ -87,38 +98,70 @@ LogicalResult RowAnalysis::visitLinalg(linalg::LinalgOp op) {
   };
   for (OpOperand &operand : op->getOpOperands()) {
     bool output = op.isDpsInit(&operand);
-    if (!output && !isRows(operand.get()))
-      continue;
-    if (!leads(op.getMatchingIndexingMap(&operand)))
+    if (output && !isRows(operand.get()) &&
+        !operand.get().getDefiningOp<tensor::EmptyOp>())
+      return op->emitOpError("expects rows or a tensor.empty as an output");
+    if ((output || isRows(operand.get())) &&
+        !leads(op.getMatchingIndexingMap(&operand)))
       return op->emitOpError("mixes the rows of an expert: expects the row "
                              "dimension to lead every operand that holds rows");
   }
-  if (op.getIteratorTypesArray()[*rowDim] != utils::IteratorType::parallel)
+  if (!rowDim ||
+      op.getIteratorTypesArray()[*rowDim] != utils::IteratorType::parallel)
     return op->emitOpError("mixes the rows of an expert: expects the row "
                            "dimension to be parallel");
-  for (Operation &inner : op->getRegion(0).front())
-    if (auto index = dyn_cast<linalg::IndexOp>(inner))
-      if (index.getDim() == *rowDim)
-        return op->emitOpError("reads the index of a row, which is not part of "
-                               "what an expert computes");
-  markResults(op);
-  return success();
+  // Which of the expert's rows a row is may not be seen: neither by an operand
+  // that has an entry a row without holding rows, nor by its index.
+  for (OpOperand &operand : op->getOpOperands())
+    if (!op.isDpsInit(&operand) && !isRows(operand.get()) &&
+        op.getMatchingIndexingMap(&operand).isFunctionOfDim(*rowDim))
+      return op->emitOpError("expects operands that hold rows or are broadcast "
+                             "explicitly");
+  WalkResult inner = op->walk([&](Operation *nested) {
+    if (auto index = dyn_cast<linalg::IndexOp>(nested))
+      if (index.getDim() == *rowDim) {
+        op->emitOpError("reads the index of a row, which is not part of what "
+                        "an expert computes");
+        return WalkResult::interrupt();
+      }
+    if (nested != op.getOperation() &&
+        llvm::any_of(nested->getOperands(),
+                     [&](Value value) { return isRows(value); })) {
+      op->emitOpError("mixes the rows of an expert: expects rows to be "
+                      "operands, not to be read from its region");
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return inner.wasInterrupted() ? failure() : markResults(op);
+}
+
+/// How many rows there are may size a buffer and nothing else.
+static LogicalResult verifyRowCountUses(Operation *op) {
+  WalkResult uses = op->walk([](tensor::DimOp dim) {
+    for (Operation *user : dim->getUsers())
+      if (!isa<tensor::EmptyOp>(user)) {
+        user->emitOpError("computes with the number of an expert's rows, which "
+                          "is not part of what an expert computes");
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(uses.wasInterrupted());
 }
 
 LogicalResult RowAnalysis::visit(Operation *op) {
   if (isa<YieldOp>(op))
     return success();
-  if (isa<tensor::DimOp>(op)) {
-    // How many rows there are may size a buffer and nothing else.
-    for (Operation *user : op->getUsers())
-      if (!isa<tensor::EmptyOp>(user))
-        return user->emitOpError("computes with the number of an expert's "
-                                 "rows, which is not part of what an expert "
-                                 "computes");
+  if (failed(verifyRowCountUses(op)))
+    return failure();
+  if (isa<tensor::DimOp>(op))
     return success();
-  }
-  bool touchesRows = llvm::any_of(op->getOperands(),
-                                  [&](Value value) { return isRows(value); });
+  bool touchesRows = false;
+  op->walk([&](Operation *nested) {
+    touchesRows |= llvm::any_of(nested->getOperands(),
+                                [&](Value value) { return isRows(value); });
+  });
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
     bool sized = llvm::any_of(op->getResultTypes(), [](Type type) {
       auto tensor = dyn_cast<RankedTensorType>(type);
@@ -126,38 +169,30 @@ LogicalResult RowAnalysis::visit(Operation *op) {
     });
     if (touchesRows || sized)
       return visitLinalg(linalgOp);
-    return success();
-  }
-  if (isa<DequantizeOp>(op) && touchesRows)
-    return op->emitOpError("expects weights, not the rows of an expert");
-  if (auto linear = dyn_cast<LinearOp>(op)) {
-    if (isRows(linear.getWeight()) ||
-        (linear.getBias() && isRows(linear.getBias())))
-      return op->emitOpError("mixes the rows of an expert: expects weight and "
-                             "bias not to depend on rows");
-    if (touchesRows)
-      markResults(op);
-    return success();
   }
   if (!touchesRows) {
     if (isMemoryEffectFree(op))
       return success();
     return op->emitOpError("has effects, which an expert's body may not have");
   }
+  if (isa<DequantizeOp>(op))
+    return op->emitOpError("expects weights, not the rows of an expert");
+  if (auto linear = dyn_cast<LinearOp>(op)) {
+    if (isRows(linear.getWeight()) ||
+        (linear.getBias() && isRows(linear.getBias())))
+      return op->emitOpError("mixes the rows of an expert: expects weight and "
+                             "bias not to depend on rows");
+    return markResults(op);
+  }
   if (isa<ActivateOp>(op) || OpTrait::hasElementwiseMappableTraits(op)) {
     for (Value operand : op->getOperands())
-      if (isa<RankedTensorType>(operand.getType()) && !isRows(operand) &&
-          !operand.getDefiningOp<tensor::EmptyOp>() &&
-          tensorOf(operand).isDynamicDim(0))
+      if (isa<RankedTensorType>(operand.getType()) && !isRows(operand))
         return op->emitOpError("expects operands that hold rows or are "
                                "broadcast explicitly");
-    markResults(op);
-    return success();
+    return markResults(op);
   }
-  if (isa<tensor::CastOp>(op)) {
-    markResults(op);
-    return success();
-  }
+  if (isa<tensor::CastOp>(op))
+    return markResults(op);
   return op->emitOpError(
       "is not an op that keeps the rows of an expert apart; expects "
       "moe.linear, moe.activate, elementwise arith or math, or a linalg op "
@@ -201,6 +236,9 @@ LogicalResult ExpertOp::verifyRegions() {
   for (Operation &op : body)
     if (failed(analysis.visit(&op)))
       return failure();
+  if (!analysis.isRows(yield.getOperand(0)))
+    return emitOpError("expects the body to yield what it computes for its "
+                       "rows");
   return success();
 }
 
@@ -354,7 +392,7 @@ LogicalResult DequantizeOp::verify() {
   RankedTensorType codes = tensorOf(getCodes());
   bool codeType = row.code == semantics::CodeKind::E4M3FN
                       ? isa<Float8E4M3FNType>(codes.getElementType())
-                      : codes.getElementType().isInteger(8);
+                      : codes.getElementType().isSignlessInteger(8);
   if (codes.getShape() != ArrayRef(codeShape) || !codeType)
     return emitOpError() << "expects codes "
                          << RankedTensorType::get(
@@ -366,7 +404,7 @@ LogicalResult DequantizeOp::verify() {
   RankedTensorType scales = tensorOf(getScales());
   bool scaleType = row.scale == semantics::ScaleKind::Float
                        ? isFloatTensor(scales)
-                       : scales.getElementType().isInteger(8);
+                       : scales.getElementType().isSignlessInteger(8);
   if (scales.getShape() != ArrayRef(scaleShape) || !scaleType) {
     InFlightDiagnostic diag = emitOpError() << "expects scales [";
     llvm::interleaveComma(scaleShape, diag);

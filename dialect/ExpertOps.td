@@ -31,7 +31,7 @@ def Moe_ExpertOp : Moe_Op<"expert", [Pure,
       the groups.
     - expert_c3: the body yields one tensor [rows, n]; the result is [N, n] of
       that element type.
-    - expert_c4: ops of the body keep rows apart.
+    - expert_c4: ops of the body keep rows apart, and it yields rows.
 
     ```mlir
     %o = moe.expert %rows by %g weights(%up, %down) {

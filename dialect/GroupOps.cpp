@@ -34,12 +34,25 @@ static LogicalResult verifyFromSlots(Operation *op, Value groups) {
   return success();
 }
 
-/// T*K where both are known.
-static int64_t boundOf(Value groups) {
+int64_t moe::getRowBound(Value groups) {
   Value ids = idsOf(groups);
-  if (!ids || !tensorOf(ids).hasStaticShape())
+  int64_t rows = 0;
+  if (!ids || !tensorOf(ids).hasStaticShape() ||
+      llvm::MulOverflow(tensorOf(ids).getDimSize(0),
+                        tensorOf(ids).getDimSize(1), rows))
     return kAny;
-  return tensorOf(ids).getNumElements();
+  return rows;
+}
+
+/// Rows of groups are as many as their bound says.
+static LogicalResult verifyRowCount(Operation *op, RankedTensorType rows,
+                                    Value groups) {
+  int64_t bound = getRowBound(groups);
+  if (!sizeFits(rows.getDimSize(0), bound))
+    return op->emitOpError()
+           << "expects " << bound << " rows, the bound T*K of the groups, got "
+           << rows;
+  return success();
 }
 
 LogicalResult GroupOp::verify() {
@@ -52,7 +65,7 @@ LogicalResult GroupOp::verify() {
 }
 
 static LogicalResult verifyStatus(Operation *op, RankedTensorType status) {
-  if (!shapeFits(status, {1}) || !status.getElementType().isInteger(64))
+  if (!shapeFits(status, {1}) || !status.getElementType().isSignlessInteger(64))
     return op->emitOpError() << "expects a status [1] of i64, got " << status;
   return success();
 }
@@ -64,8 +77,8 @@ LogicalResult CheckIdsOp::verify() {
     return emitOpError() << "expects ids [T, K] of i32 with a static K, got "
                          << ids;
   // check_ids_c2
-  if (getExperts() < 1)
-    return emitOpError() << "expects experts >= 1, got " << getExperts();
+  if (int64_t experts = getExpertsAttr().getInt(); experts < 1)
+    return emitOpError() << "expects experts >= 1, got " << experts;
   return verifyStatus(*this, tensorOf(getStatus()));
 }
 
@@ -115,9 +128,8 @@ LogicalResult DispatchOp::verify() {
   // dispatch_c2
   if (failed(verifyFromSlots(*this, getGroups())))
     return failure();
-  if (!sizeFits(rows.getDimSize(0), boundOf(getGroups())))
-    return emitOpError() << "expects " << boundOf(getGroups())
-                         << " rows, the bound T*K of the groups, got " << rows;
+  if (failed(verifyRowCount(*this, rows, getGroups())))
+    return failure();
   Value ids = idsOf(getGroups());
   if (ids && !sizeFits(input.getDimSize(0), tensorOf(ids).getDimSize(0)))
     return emitOpError() << "expects one input row a token of the groups, got "
@@ -147,15 +159,14 @@ LogicalResult CombineOp::verify() {
   // combine_c2
   if (failed(verifyFromSlots(*this, getGroups())))
     return failure();
-  if (!sizeFits(rows.getDimSize(0), boundOf(getGroups())))
-    return emitOpError() << "expects " << boundOf(getGroups())
-                         << " rows, the bound T*K of the groups, got " << rows;
+  if (failed(verifyRowCount(*this, rows, getGroups())))
+    return failure();
   Value ids = idsOf(getGroups());
-  int64_t tokens = ids ? tensorOf(ids).getDimSize(0) : kAny;
-  int64_t topK = ids ? tensorOf(ids).getDimSize(1) : kAny;
-  if (!sizeFits(result.getDimSize(0), tokens))
+  if (ids && !sizeFits(result.getDimSize(0), tensorOf(ids).getDimSize(0)))
     return emitOpError() << "expects one result row a token of the groups, got "
                          << result << " and ids " << ids.getType();
+  int64_t tokens = result.getDimSize(0);
+  int64_t topK = ids ? tensorOf(ids).getDimSize(1) : kAny;
   if (Value weights = getWeights()) {
     RankedTensorType type = tensorOf(weights);
     if (!shapeFits(type, {tokens, topK}) || !isFloatTensor(type))

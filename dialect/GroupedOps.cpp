@@ -197,8 +197,10 @@ void GroupedMatmulOp::build(OpBuilder &builder, OperationState &state,
 static LogicalResult verifySides(GroupedMatmulOp op) {
   RankedTensorType lhs = tensorOf(op.getLhs());
   RankedTensorType result = tensorOf(op.getResult());
+  bool anyPacked =
+      llvm::any_of(op.getRhs().getTypes(), llvm::IsaPred<PackedType>);
   if (op.getRhs().empty() || op.getNumRhs() > 2 ||
-      (packedOf(op) && op.getRhs().size() != 1))
+      (anyPacked && op.getRhs().size() != 1))
     return op.emitOpError("expects one or two right-hand sides, or one packed "
                           "value");
   unsigned rhsRank = op.getGroups() ? 3 : 2;
@@ -223,6 +225,15 @@ static LogicalResult verifySides(GroupedMatmulOp op) {
       (!op.getGather() && !sizeFits(result.getDimSize(0), lhs.getDimSize(0))))
     return op.emitOpError() << "expects a result [R, " << op.getNumColumns()
                             << "] of a float type, got " << result;
+  // Kernels walk as many rows as the groups have.
+  if (op.getGroups()) {
+    int64_t bound = getRowBound(op.getGroups());
+    if (!sizeFits(result.getDimSize(0), bound) ||
+        (!op.getGather() && !sizeFits(lhs.getDimSize(0), bound)))
+      return op.emitOpError() << "expects " << bound
+                              << " rows, the bound T*K of the groups, got lhs "
+                              << lhs << " and result " << result;
+  }
   return success();
 }
 
@@ -240,6 +251,10 @@ static LogicalResult verifyOperand(GroupedMatmulOp op, unsigned index) {
     break;
   case EpilogueIndex::Slots:
     want = {kAny, kAny};
+    if (auto group =
+            grouped ? op.getGroups().getDefiningOp<GroupOp>() : GroupOp())
+      want.assign(tensorOf(group.getIds()).getShape().begin(),
+                  tensorOf(group.getIds()).getShape().end());
     break;
   case EpilogueIndex::Experts:
     want = {experts};
@@ -273,9 +288,16 @@ LogicalResult GroupedMatmulOp::verify() {
   if (failed(verifySides(*this)))
     return failure();
   // grouped_matmul_c2
-  if (getGather() &&
-      (!getGroups() || getGroups().getDefiningOp<GroupsFromOffsetsOp>()))
-    return emitOpError("expects groups made from slots to gather rows");
+  if (getGather()) {
+    if (!getGroups() || getGroups().getDefiningOp<GroupsFromOffsetsOp>())
+      return emitOpError("expects groups made from slots to gather rows");
+    auto group = getGroups().getDefiningOp<GroupOp>();
+    if (group && !sizeFits(tensorOf(getLhs()).getDimSize(0),
+                           tensorOf(group.getIds()).getDimSize(0)))
+      return emitOpError() << "expects one lhs row a token of the groups, got "
+                           << getLhs().getType() << " and ids "
+                           << group.getIds().getType();
+  }
   // grouped_matmul_c4
   if (getEpilogueIndex().size() != getEpilogueOperands().size())
     return emitOpError() << "expects one index an epilogue operand, got "
@@ -326,7 +348,8 @@ LogicalResult GroupedMatmulOp::verifyRegions() {
     return emitOpError() << "expects the epilogue to yield one " << element;
   // grouped_matmul_c5
   for (Operation &op : block.without_terminator())
-    if (!isa<arith::ArithDialect, math::MathDialect>(op.getDialect()) ||
+    if (!isa_and_present<arith::ArithDialect, math::MathDialect>(
+            op.getDialect()) ||
         llvm::any_of(op.getResultTypes(),
                      [](Type type) { return isa<ShapedType>(type); }))
       return op.emitOpError("is not a scalar arith or math op, which is all "
@@ -358,6 +381,9 @@ LogicalResult ByTokensOp::verify() {
 LogicalResult ByTokensOp::verifyRegions() {
   // by_tokens_c3
   for (auto [index, region] : llvm::enumerate(getForms())) {
+    if (region.getNumArguments() != 0)
+      return emitOpError() << "expects no arguments of region " << index
+                           << ", got " << region.getNumArguments();
     auto yield = dyn_cast<YieldOp>(region.front().getTerminator());
     if (!yield || yield.getOperandTypes() != getResultTypes())
       return emitOpError() << "expects region " << index

@@ -32,8 +32,9 @@ def Moe_GroupedMatmulOp : Moe_Op<"grouped_matmul", [Pure,
 
     Rules:
     - grouped_matmul_c1: lhs [R, K], every rhs [E, N, K] (or [N, K] without
-      `by`, or packed), of one shape.
-    - grouped_matmul_c2: gather needs `by` with groups from slots.
+      `by`, or packed), of one shape; R is the bound of the groups.
+    - grouped_matmul_c2: gather needs `by` with groups from slots, and lhs
+      [T, K] of their tokens.
     - grouped_matmul_c3: epilogue arguments: accumulators of type acc, then one
       scalar of each operand's element type; it yields one scalar of the
       result's element type.
@@ -115,7 +116,8 @@ def Moe_ByTokensOp : Moe_Op<"by_tokens", [
     Rules:
     - by_tokens_c1: one region more than buckets.
     - by_tokens_c2: buckets are positive and ascending.
-    - by_tokens_c3: every region yields the op's result types.
+    - by_tokens_c3: every region has no arguments and yields the op's result
+      types.
 
     ```mlir
     %y = moe.by_tokens %t [8] -> (tensor<?x64xf32>) {

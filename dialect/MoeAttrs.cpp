@@ -90,21 +90,26 @@ static std::string viewOf(SourceAttr source, SourceView &view) {
         os << "slice expects a dimension below " << rank << ", got " << d;
         return error;
       }
+      bool fits =
+          slice.getFrom() >= 0 && slice.getStep() >= 1 && slice.getSize() >= 1;
       int64_t last = 0;
-      bool overflow =
-          llvm::MulOverflow(slice.getSize() - 1, slice.getStep(), last) ||
-          llvm::AddOverflow(last, slice.getFrom(), last);
-      if (slice.getFrom() < 0 || slice.getStep() < 1 || slice.getSize() < 1 ||
-          overflow || last >= view.shape[d]) {
+      fits = fits &&
+             !llvm::MulOverflow(slice.getSize() - 1, slice.getStep(), last) &&
+             !llvm::AddOverflow(last, slice.getFrom(), last) &&
+             last < view.shape[d];
+      if (!fits) {
         os << "slice from " << slice.getFrom() << " step " << slice.getStep()
            << " size " << slice.getSize() << " does not fit dimension " << d
            << " of size " << view.shape[d];
         return error;
       }
       view.offset += slice.getFrom() * view.strides[d];
-      view.strides[d] *= slice.getStep();
+      // The step of a single element says nothing, and may be any number.
+      if (slice.getSize() > 1)
+        view.strides[d] *= slice.getStep();
       view.shape[d] = slice.getSize();
-    } else if (auto reshape = dyn_cast<ReshapeStepAttr>(step)) {
+    } else {
+      auto reshape = cast<ReshapeStepAttr>(step);
       if (!first)
         return "reshape must come directly after the stored type";
       int64_t from = 1, to = 1;
@@ -120,9 +125,6 @@ static std::string viewOf(SourceAttr source, SourceView &view) {
       }
       view.shape.assign(reshape.getShape().begin(), reshape.getShape().end());
       setRowMajor();
-    } else {
-      os << "expects transpose, slice or reshape as a step, got " << step;
-      return error;
     }
     first = false;
   }

@@ -49,7 +49,8 @@ static LogicalResult verifyBounds(Operation *op, Attribute value) {
                               "{T = 4096}";
   for (NamedAttribute bound : bounds) {
     auto limit = dyn_cast<IntegerAttr>(bound.getValue());
-    if (!limit || limit.getInt() < 1 || limit.getInt() > (int64_t(1) << 31))
+    if (!limit || !limit.getType().isSignlessInteger(64) ||
+        limit.getInt() < 1 || limit.getInt() > (int64_t(1) << 31))
       return op->emitError()
              << MoeDialect::kBoundsAttr << " expects 1 to 2147483648 for "
              << bound.getName() << ", got " << bound.getValue();
@@ -67,6 +68,11 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op,
     auto plan = dyn_cast<PlanAttrInterface>(value);
     if (!plan)
       return op->emitError() << kPlanAttr << " expects a plan, got " << value;
+    // Attributes are verified before the op that has them; a plan may rely on
+    // an op that is well formed.
+    if (auto info = op->getRegisteredInfo())
+      if (failed(info->verifyInvariants(op)))
+        return failure();
     std::string error = plan.getPlanError(op);
     if (!error.empty())
       return op->emitError() << kPlanAttr << " does not fit: " << error;

@@ -43,8 +43,10 @@ def Moe_PlanAttrInterface : AttrInterface<"PlanAttrInterface"> {
         How sums are formed: instruction class, k step, splits and order. Two
         plans with equal classes give equal bits.
       }], "std::string", "getReductionClass">,
-    InterfaceMethod<"Why the op cannot run by this plan; empty if it can",
-      "std::string", "getPlanError", (ins "::mlir::Operation *":$op)>,
+    InterfaceMethod<[{
+        Why the op cannot run by this plan; empty if it can. The op itself is
+        verified, its regions are not yet.
+      }], "std::string", "getPlanError", (ins "::mlir::Operation *":$op)>,
     InterfaceMethod<"The layout its weights must have; null for none",
       "::moe::PackedLayoutAttrInterface", "getWeightLayout">,
     InterfaceMethod<[{

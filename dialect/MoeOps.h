@@ -24,4 +24,10 @@
 #define GET_OP_CLASSES
 #include "moe/dialect/MoeOps.h.inc"
 
+namespace moe {
+/// The rows that a groups value has, T*K, where both are known statically;
+/// ShapedType::kDynamic elsewhere.
+int64_t getRowBound(mlir::Value groups);
+} // namespace moe
+
 #endif // MOE_DIALECT_MOEOPS_H

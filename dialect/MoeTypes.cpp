@@ -87,8 +87,6 @@ LogicalResult TilesType::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  PackedLayoutAttrInterface layout,
                                  ArrayRef<RankedTensorType> tensors) {
-  if (!layout)
-    return emitError() << "packed expects a layout";
   if (tensors.empty() || tensors.size() > 2)
     return emitError() << "packed expects one or two tensors, got "
                        << tensors.size();

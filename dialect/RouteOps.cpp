@@ -78,13 +78,10 @@ verifySpec(Operation *op, const semantics::RouterSpec &spec, int64_t experts) {
   return success();
 }
 
-/// Clauses that say nothing: a scale of 1, no steps, groups that are all kept.
+/// Clauses that say nothing: a scale of 1, groups that are all kept.
 /// Dropping them changes no bit.
 static bool isEmptyScale(FloatAttr scale) {
   return scale && scale.getValueAsDouble() == 1.0;
-}
-static bool isEmptyNormalize(ArrayAttr normalize) {
-  return normalize && normalize.empty();
 }
 static bool keepsAllGroups(std::optional<GroupLimitAttr> groups) {
   return groups && groups->getNumGroups() == groups->getKeep();
@@ -217,9 +214,19 @@ LogicalResult RouteOp::verify() {
   // route_c4
   if (failed(verifyBias(*this, getBias(), experts)))
     return failure();
-  if (getScoreType() && !isa<FloatType>(*getScoreType()))
-    return emitOpError() << "expects a float type after 'as', got "
-                         << *getScoreType();
+  // route_c8
+  Type scoreType = Float32Type::get(getContext());
+  if (getScoreType()) {
+    scoreType = *getScoreType();
+    if (!isa<FloatType>(scoreType))
+      return emitOpError() << "expects a float type after 'as', got "
+                           << scoreType;
+  }
+  if (Value scores = getScores())
+    if (tensorOf(scores).getElementType() != scoreType)
+      return emitOpError() << "expects scores of " << scoreType
+                           << ", the type they are selected by, got "
+                           << scores.getType();
   return success();
 }
 
@@ -228,12 +235,10 @@ LogicalResult RouteOp::canonicalize(RouteOp op, PatternRewriter &rewriter) {
   bool emptyScore = score && score.getValue() == semantics::ScoreFn::Identity &&
                     !op.getScoreTypeAttr();
   bool emptyGroups = keepsAllGroups(op.getGroups());
-  bool emptyNormalize = isEmptyNormalize(op.getNormalizeAttr());
   bool emptyScale = isEmptyScale(op.getScaleAttr());
   // A result nobody reads need not be kept.
   bool deadScores = op.getScores() && op.getScores().use_empty();
-  if (!emptyScore && !emptyGroups && !emptyNormalize && !emptyScale &&
-      !deadScores)
+  if (!emptyScore && !emptyGroups && !emptyScale && !deadScores)
     return failure();
   if (deadScores) {
     auto slim = RouteOp::create(
@@ -252,8 +257,6 @@ LogicalResult RouteOp::canonicalize(RouteOp op, PatternRewriter &rewriter) {
       op.removeScoreAttr();
     if (emptyGroups)
       op.removeGroupsAttr();
-    if (emptyNormalize)
-      op.removeNormalizeAttr();
     if (emptyScale)
       op.removeScaleAttr();
   });
@@ -339,16 +342,9 @@ LogicalResult WeighOp::verify() {
 }
 
 LogicalResult WeighOp::canonicalize(WeighOp op, PatternRewriter &rewriter) {
-  bool emptyNormalize = isEmptyNormalize(op.getNormalizeAttr());
-  bool emptyScale = isEmptyScale(op.getScaleAttr());
-  if (!emptyNormalize && !emptyScale)
+  if (!isEmptyScale(op.getScaleAttr()))
     return failure();
-  rewriter.modifyOpInPlace(op, [&] {
-    if (emptyNormalize)
-      op.removeNormalizeAttr();
-    if (emptyScale)
-      op.removeScaleAttr();
-  });
+  rewriter.modifyOpInPlace(op, [&] { op.removeScaleAttr(); });
   return success();
 }
 
@@ -365,8 +361,8 @@ LogicalResult CapacityOp::verify() {
                            ids.getDimSize(1))))
     return failure();
   // capacity_c2
-  if (getCap() < 1)
-    return emitOpError() << "expects cap >= 1, got cap = " << getCap();
+  if (int64_t cap = getCapAttr().getInt(); cap < 1)
+    return emitOpError() << "expects cap >= 1, got cap = " << cap;
   return success();
 }
 

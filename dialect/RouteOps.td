@@ -17,6 +17,10 @@
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "moe/dialect/MoeAttrs.td"
 
+// An empty list would print as a clause without steps.
+def Moe_NormSteps : ConfinedAttr<
+    TypedArrayAttrBase<Moe_NormAttr, "normalize steps">, [ArrayMinCount<1>]>;
+
 def Moe_RouteOp : Moe_Op<"route", [Pure]> {
   let summary = "picks experts for each token and weighs them";
   let description = [{
@@ -35,7 +39,8 @@ def Moe_RouteOp : Moe_Op<"route", [Pure]> {
     - `scale c`.
 
     Ids are in descending selection score, ties to the lowest index; NaN is
-    never selected; slots that no expert fills hold id -1 and weight 0.
+    never selected; slots that no expert fills hold id -1 and weight 0. A third
+    result, if its type is given, holds the scores [T, E].
 
     Rules:
     - route_c1: logits are [T, E], ids [T, K] of i32, weights [T, K], K the
@@ -47,6 +52,7 @@ def Moe_RouteOp : Moe_Op<"route", [Pure]> {
     - route_c5: normalize softmax and sigmoid take logits: no score clause.
     - route_c6: eps is positive and finite, and given exactly with a mode.
     - route_c7: scale is finite.
+    - route_c8: scores, if wanted, are of the type after `as`, or f32.
 
     Adjoint: zero for ids; for logits as in docs/rationale/adjoints.md.
 
@@ -61,7 +67,7 @@ def Moe_RouteOp : Moe_Op<"route", [Pure]> {
       Optional<AnyRankedTensor>:$bias, OptionalAttr<Moe_ScoreFnAttr>:$score,
       OptionalAttr<TypeAttr>:$score_type,
       OptionalAttr<Moe_GroupLimitAttr>:$groups, Moe_SelectAttr:$select,
-      OptionalAttr<TypedArrayAttrBase<Moe_NormAttr, "normalize steps">>:$normalize,
+      OptionalAttr<Moe_NormSteps>:$normalize,
       OptionalAttr<F64Attr>:$scale);
   let results = (outs AnyRankedTensor:$ids, AnyRankedTensor:$weights,
       Optional<AnyRankedTensor>:$scores);
@@ -138,7 +144,7 @@ def Moe_WeighOp : Moe_Op<"weigh", [Pure]> {
     ```
   }];
   let arguments = (ins AnyRankedTensor:$scores, AnyRankedTensor:$ids,
-      OptionalAttr<TypedArrayAttrBase<Moe_NormAttr, "normalize steps">>:$normalize,
+      OptionalAttr<Moe_NormSteps>:$normalize,
       OptionalAttr<F64Attr>:$scale);
   let results = (outs AnyRankedTensor:$weights);
   let assemblyFormat = [{

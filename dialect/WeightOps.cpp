@@ -36,13 +36,11 @@ LogicalResult ParamOp::verify() {
     shape = shape.drop_front(shape.empty() ? 0 : 1);
   }
   if (!fits || shape != ArrayRef(view->shape)) {
-    SmallVector<int64_t> made(view->shape);
-    InFlightDiagnostic diag = emitOpError() << "expects the source to yield "
-                                            << type << ", it yields "
-                                            << (view->perExpert ? "Ex" : "");
-    for (int64_t size : made)
-      diag << size << "x";
-    return diag << source.getStored().getElementType();
+    auto made =
+        RankedTensorType::get(view->shape, source.getStored().getElementType());
+    return emitOpError() << "expects the source to yield " << type
+                         << ", it yields " << made
+                         << (view->perExpert ? " for each expert" : "");
   }
   return success();
 }

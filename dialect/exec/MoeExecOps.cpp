@@ -37,8 +37,11 @@ SmallVector<MemRefType> moe::exec::getBackingTypes(Type type) {
   Builder builder(type.getContext());
   Type i8 = builder.getI8Type(), i32 = builder.getI32Type();
   constexpr int64_t any = ShapedType::kDynamic;
-  if (auto tensor = dyn_cast<RankedTensorType>(type))
+  if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+    if (!tensor.getElementType().isIntOrFloat())
+      return {};
     return {MemRefType::get(tensor.getShape(), tensor.getElementType())};
+  }
   if (auto groups = dyn_cast<GroupsType>(type))
     return {MemRefType::get({groups.getNumExperts() + 1}, i32),
             MemRefType::get({any}, i32), MemRefType::get({any}, i32)};
@@ -98,9 +101,14 @@ LogicalResult WorkspaceOp::verify() {
 
 LogicalResult SliceOp::verify() {
   // slice_c1
-  if (failed(verifyMap(*this, "offset", getOffset())))
+  if (failed(verifyMap(*this, "offset", getOffset())) ||
+      failed(verifyMap(*this, "bytes", getBytes())))
     return failure();
-  return verifyMap(*this, "bytes", getBytes());
+  // slice_c2
+  if (!getOffset().getResult(0).isMultipleOf(64))
+    return emitOpError() << "expects 'offset' to be a multiple of 64, got "
+                         << getOffsetAttr();
+  return success();
 }
 
 LogicalResult UseParamOp::verifySymbolUses(SymbolTableCollection &table) {
@@ -117,17 +125,23 @@ LogicalResult UseParamOp::verifySymbolUses(SymbolTableCollection &table) {
   return success();
 }
 
+static bool isOneI64(Type type) {
+  auto buffer = cast<MemRefType>(type);
+  return buffer.getElementType().isSignlessInteger(64) &&
+         buffer.getShape() == ArrayRef<int64_t>{1};
+}
+
 LogicalResult LaunchOp::verify() {
   // launch_c2
   if (getTasks().has_value() == static_cast<bool>(getCount()))
     return emitOpError("expects tasks from a map or from a buffer");
   if (getTasks())
     return verifyMap(*this, "tasks", *getTasks());
-  if (getTimes() < 1)
-    return emitOpError() << "expects times >= 1, got " << getTimes();
-  auto count = cast<MemRefType>(getCount().getType());
-  if (!count.getElementType().isInteger(64))
-    return emitOpError() << "expects tasks from a buffer of i64, got " << count;
+  if (int64_t times = getTimesAttr().getInt(); times < 1)
+    return emitOpError() << "expects times >= 1, got " << times;
+  if (!isOneI64(getCount().getType()))
+    return emitOpError() << "expects tasks from a buffer of one i64, got "
+                         << getCount().getType();
   return success();
 }
 
@@ -160,6 +174,17 @@ LogicalResult CopyOp::verify() {
   return success();
 }
 
+LogicalResult CheckOp::verify() {
+  // check_c1
+  if (!isOneI64(getStatus().getType()))
+    return emitOpError() << "expects a status of one i64, got "
+                         << getStatus().getType();
+  // check_c2
+  if (int64_t id = getIdAttr().getInt(); id < 1 || id > 9999)
+    return emitOpError() << "expects an error id of 1 to 9999, got " << id;
+  return success();
+}
+
 LogicalResult SwitchOp::verify() {
   // switch_c1
   if (failed(verifyBuckets(*this, getBuckets(), getCases().size())))
@@ -168,6 +193,11 @@ LogicalResult SwitchOp::verify() {
   auto dim = dyn_cast<BlockArgument>(getValue());
   if (!dim || !isa<ProgramOp>(dim.getOwner()->getParentOp()))
     return emitOpError("expects a dimension of the program");
+  // switch_c3
+  for (auto [index, steps] : llvm::enumerate(getCases()))
+    if (steps.getNumArguments() != 0)
+      return emitOpError() << "expects no arguments of region " << index
+                           << ", got " << steps.getNumArguments();
   return success();
 }
 
@@ -208,8 +238,8 @@ LogicalResult KernelOp::verify() {
   // kernel_c1
   for (Type type : values)
     if (getBackingTypes(type).empty())
-      return emitOpError() << "expects tensors, groups, tiles or packed values "
-                              "in its signature, got "
+      return emitOpError() << "expects tensors of integers or floats, groups, "
+                              "tiles or packed values in its signature, got "
                            << type;
   // kernel_c2
   if (getSizes().size() != values.size())
@@ -225,6 +255,9 @@ LogicalResult KernelOp::verify() {
                            << " results for " << type << ", got "
                            << AffineMapAttr::get(map);
   }
+  // kernel_c4
+  if (auto scratch = getScratchAttr(); scratch && scratch.getInt() < 0)
+    return emitOpError() << "expects scratch >= 0, got " << scratch.getInt();
   return success();
 }
 
@@ -251,13 +284,36 @@ LogicalResult SizeOp::verify() {
 // PrepareOp
 //===----------------------------------------------------------------------===//
 
+/// Bytes of a static buffer; nothing where they cannot be told.
+static std::optional<int64_t> bytesOf(MemRefType type) {
+  if (!type.hasStaticShape() || !type.getElementType().isIntOrFloat())
+    return std::nullopt;
+  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  for (int64_t size : type.getShape())
+    if (llvm::MulOverflow(bytes, size, bytes))
+      return std::nullopt;
+  return bytes;
+}
+
+/// The shape of one unit's slice of a source.
+static ArrayRef<int64_t> unitShape(const SourceView &view, int64_t units) {
+  ArrayRef<int64_t> shape(view.shape);
+  return view.perExpert || units == 1 ? shape : shape.drop_front();
+}
+
 LogicalResult PrepareOp::verify() {
-  auto type = cast<MemRefType>(getType());
   // prepare_c2
-  if (!type.hasStaticShape() || getUnits() < 1 ||
-      type.getNumElements() % static_cast<int64_t>(getUnits()) != 0)
-    return emitOpError() << "expects units to divide a static type, got "
-                         << getUnits() << " units of " << type;
+  auto type = cast<MemRefType>(getType());
+  int64_t units = getUnitsAttr().getInt();
+  std::optional<int64_t> bytes = bytesOf(type);
+  if (!bytes || units < 1 || *bytes % units != 0)
+    return emitOpError() << "expects units to divide a static type of integers "
+                            "or floats, got "
+                         << units << " units of " << type;
+  // prepare_c5
+  if (int64_t tasks = getTasksAttr().getInt(); tasks < 1)
+    return emitOpError() << "expects tasks >= 1, got " << tasks;
+  // prepare_c3
   if (getSources().empty() ||
       !llvm::all_of(getSources(), llvm::IsaPred<SourceAttr>))
     return emitOpError("expects a list of #moe.source");
@@ -266,15 +322,26 @@ LogicalResult PrepareOp::verify() {
     if (failed(view))
       return emitOpError() << "has a source that does not apply: "
                            << source.getViewError();
-    if (!view->perExpert && getUnits() > 1 &&
-        (view->shape.empty() ||
-         view->shape[0] != static_cast<int64_t>(getUnits())))
-      return emitOpError() << "expects a source of " << getUnits()
-                           << " units, got " << source;
+    if (!view->perExpert && units > 1 &&
+        (view->shape.empty() || view->shape[0] != units))
+      return emitOpError() << "expects a source of " << units << " units, got "
+                           << source;
   }
-  if (!getKernel() && getSources().size() != 1)
+  // prepare_c4
+  if (getKernel())
+    return success();
+  if (getSources().size() != 1)
     return emitOpError() << "expects one source without a kernel, got "
                          << getSources().size();
+  auto source = cast<SourceAttr>(getSources()[0]);
+  SourceView view = *source.getView();
+  int64_t elements = units;
+  bool fits = source.getStored().getElementType() == type.getElementType();
+  for (int64_t size : unitShape(view, units))
+    fits &= !llvm::MulOverflow(elements, size, elements);
+  if (!fits || elements != type.getNumElements())
+    return emitOpError() << "expects the source to fill " << type << ", got "
+                         << source;
   return success();
 }
 
@@ -291,6 +358,26 @@ LogicalResult PrepareOp::verifySymbolUses(SymbolTableCollection &table) {
     return emitOpError() << "expects " << getKernelAttr()
                          << " to take one argument a source and give one "
                             "result";
+  int64_t units = getUnitsAttr().getInt();
+  for (auto [index, type] : llvm::enumerate(kernel.getArgumentTypes())) {
+    auto source = cast<SourceAttr>(getSources()[index]);
+    SourceView view = *source.getView();
+    auto want = RankedTensorType::get(unitShape(view, units),
+                                      source.getStored().getElementType());
+    if (type != want)
+      return emitOpError() << "expects argument " << index << " of "
+                           << getKernelAttr() << " to be " << want
+                           << ", a unit of its source, got " << type;
+  }
+  SmallVector<MemRefType> made = getBackingTypes(kernel.getResultTypes()[0]);
+  std::optional<int64_t> bytes;
+  if (made.size() == 1)
+    bytes = bytesOf(made.front());
+  int64_t unitBytes = *bytesOf(cast<MemRefType>(getType())) / units;
+  if (!bytes || *bytes != unitBytes)
+    return emitOpError() << "expects " << getKernelAttr()
+                         << " to make one unit of " << unitBytes
+                         << " bytes, got " << kernel.getResultTypes()[0];
   return success();
 }
 

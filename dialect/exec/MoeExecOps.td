@@ -36,6 +36,7 @@ def MoeExec_ProgramOp : MoeExec_Op<"program", [Symbol, IsolatedFromAbove,
       name; each dynamic size of theirs is a dimension of the program, listed in
       `dims` ("T", or "64" for a static one).
     - program_c3: at most one workspace.
+    - program_c4: the steps, and those of a switch, are ops of this dialect.
 
     ```mlir
     moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
@@ -64,7 +65,7 @@ def MoeExec_ProgramOp : MoeExec_Op<"program", [Symbol, IsolatedFromAbove,
   }];
 }
 
-def MoeExec_EndOp : MoeExec_Op<"end", [Terminator]> {
+def MoeExec_EndOp : MoeExec_Op<"end", [Terminator, HasParent<"ProgramOp">]> {
   let summary = "ends a list of steps";
   let description = [{
     Never printed.
@@ -85,7 +86,7 @@ def MoeExec_Arena : Type<MemRefRankOf<[I8], [1]>.predicate, "memref<?xi8>",
                          "::mlir::MemRefType">,
     BuildableType<"::moe::exec::getArenaType($_builder.getContext())">;
 
-def MoeExec_WorkspaceOp : MoeExec_Op<"workspace"> {
+def MoeExec_WorkspaceOp : MoeExec_Op<"workspace", [HasParent<"ProgramOp">]> {
   let summary = "the program's one arena";
   let description = [{
     Bytes as an affine expression of the program's dimensions, including
@@ -105,7 +106,7 @@ def MoeExec_WorkspaceOp : MoeExec_Op<"workspace"> {
   let hasVerifier = 1;
 }
 
-def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure]> {
+def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure, HasParent<"ProgramOp">]> {
   let summary = "a buffer in the workspace";
   let description = [{
     Starts `offset` bytes into the workspace, a multiple of 64. `bytes` is how
@@ -113,6 +114,7 @@ def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure]> {
 
     Rules:
     - slice_c1: maps have the program's dimensions and one result.
+    - slice_c2: the offset is a multiple of 64.
 
     ```mlir
     %ids = moe_exec.slice %ws offset affine_map<(d0) -> (0)>
@@ -128,7 +130,7 @@ def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure]> {
   let hasVerifier = 1;
 }
 
-def MoeExec_UseParamOp : MoeExec_Op<"param", [Pure,
+def MoeExec_UseParamOp : MoeExec_Op<"param", [Pure, HasParent<"ProgramOp">,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a prepared parameter";
   let description = [{
@@ -151,6 +153,7 @@ def MoeExec_UseParamOp : MoeExec_Op<"param", [Pure,
 //===----------------------------------------------------------------------===//
 
 def MoeExec_LaunchOp : MoeExec_Op<"launch", [AttrSizedOperandSegments,
+    ParentOneOf<["ProgramOp", "SwitchOp"]>,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "runs the tasks of a kernel";
   let description = [{
@@ -160,7 +163,8 @@ def MoeExec_LaunchOp : MoeExec_Op<"launch", [AttrSizedOperandSegments,
     Rules:
     - launch_c1: the symbol is a `moe_exec.kernel` whose signature is backed by
       these buffers.
-    - launch_c2: tasks come from a map or from a buffer of i64, not both.
+    - launch_c2: tasks come from a map or from a buffer of one i64, not both;
+      times >= 1.
 
     ```mlir
     moe_exec.launch @route tasks affine_map<(d0) -> (d0)> args(%l, %ids, %w)
@@ -179,7 +183,8 @@ def MoeExec_LaunchOp : MoeExec_Op<"launch", [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
-def MoeExec_CopyOp : MoeExec_Op<"copy"> {
+def MoeExec_CopyOp : MoeExec_Op<"copy",
+    [ParentOneOf<["ProgramOp", "SwitchOp"]>]> {
   let summary = "copies a buffer";
   let description = [{
     Rules:
@@ -196,11 +201,17 @@ def MoeExec_CopyOp : MoeExec_Op<"copy"> {
   let hasVerifier = 1;
 }
 
-def MoeExec_CheckOp : MoeExec_Op<"check"> {
+def MoeExec_CheckOp : MoeExec_Op<"check",
+    [ParentOneOf<["ProgramOp", "SwitchOp"]>]> {
   let summary = "ends the run with an error if a kernel reported one";
   let description = [{
     `status` is an i64 that kernels leave at -1 when all is well; another value
-    is where a value was out of range, and the run ends with the error `id`.
+    is where a value was out of range, and the run ends with the error `id`
+    (core::ErrorId).
+
+    Rules:
+    - check_c1: the status is one i64.
+    - check_c2: the id is 1 to 9999.
 
     ```mlir
     moe_exec.check %status error 708 : memref<1xi64>
@@ -210,10 +221,11 @@ def MoeExec_CheckOp : MoeExec_Op<"check"> {
   let assemblyFormat = [{
     $status `error` custom<PlainInt>($id) attr-dict `:` type($status)
   }];
+  let hasVerifier = 1;
 }
 
 def MoeExec_SwitchOp : MoeExec_Op<"switch", [SingleBlock, NoTerminator,
-    RecursiveMemoryEffects]> {
+    RecursiveMemoryEffects, ParentOneOf<["ProgramOp", "SwitchOp"]>]> {
   let summary = "steps chosen by a dimension";
   let description = [{
     Runs region i when the dimension is below buckets[i] for the first such i,
@@ -222,6 +234,7 @@ def MoeExec_SwitchOp : MoeExec_Op<"switch", [SingleBlock, NoTerminator,
     Rules:
     - switch_c1: one region more than buckets, which are positive and ascending.
     - switch_c2: the value is a dimension of the program.
+    - switch_c3: regions have no arguments.
 
     ```mlir
     moe_exec.switch %T [8] {
@@ -255,14 +268,16 @@ def MoeExec_KernelOp : MoeExec_Op<"kernel", [FunctionOpInterface,
     lowering.
 
     Rules:
-    - kernel_c1: arguments and results are tensors, groups, tiles or packed.
+    - kernel_c1: arguments and results are tensors of integers or floats,
+      groups, tiles or packed.
     - kernel_c2: one size map an argument and result, with as many results as
       the value has dynamic sizes.
+    - kernel_c3: the body ends by returning the results.
+    - kernel_c4: scratch, if given, is not negative.
+
     A kernel of a `prepare` reads its sources in place: an argument's
     `moe_exec.strides` holds the element strides of its dimensions where they
     are not row-major. Source data has any alignment.
-
-    - kernel_c3: the body ends by returning the results.
 
     ```mlir
     moe_exec.kernel @relu(%x: tensor<?x64xf32>) -> tensor<?x64xf32>
@@ -337,10 +352,13 @@ def MoeExec_PrepareOp : MoeExec_Op<"prepare", [Symbol,
     copied as it lies.
 
     Rules:
-    - prepare_c1: the symbol is a kernel with one argument a source and one
-      result, whose buffers are a unit's.
-    - prepare_c2: units divide the bytes of the type; a per-expert source has
-      as many experts as there are units.
+    - prepare_c1: the symbol is a kernel with one argument a source, the
+      unit's slice of it, and one result whose buffer is one unit of the type.
+    - prepare_c2: units divide a static type of integers or floats.
+    - prepare_c3: a source that is not stored one tensor an expert is led by the
+      units, where there are several.
+    - prepare_c4: without a kernel one source fills the type.
+    - prepare_c5: tasks >= 1.
 
     ```mlir
     moe_exec.prepare @w13 kernel @pack_w13 units 8 tasks 4

@@ -125,14 +125,24 @@ LogicalResult ProgramOp::verify() {
 
 LogicalResult ProgramOp::verifyRegions() {
   Block &body = getBody().front();
-  if (body.getNumArguments() < getNumDims() + getNumInputs() ||
-      body.getNumArguments() != getArgAttrs().size())
-    return emitOpError("expects one attribute dictionary a block argument");
+  int64_t arguments = body.getNumArguments();
+  int64_t dims = getNumDimsAttr().getInt(),
+          inputs = getNumInputsAttr().getInt();
+  if (dims < 0 || inputs < 0 || dims > arguments || inputs > arguments - dims)
+    return emitOpError() << "expects " << arguments
+                         << " block arguments to begin with the dimensions and "
+                            "inputs, got "
+                         << dims << " and " << inputs;
+  if (body.getNumArguments() != getArgAttrs().size())
+    return emitOpError() << "expects one attribute dictionary a block argument,"
+                            " got "
+                         << getArgAttrs().size() << " for " << arguments;
   llvm::StringMap<unsigned> dimNames;
   for (BlockArgument dim : getDims()) {
     // program_c1
     auto bound = attrsOf(*this, dim).getAs<IntegerAttr>("bound");
-    if (!dim.getType().isIndex() || !bound || bound.getInt() < 1)
+    if (!dim.getType().isIndex() || !bound ||
+        !bound.getType().isSignlessInteger(64) || bound.getInt() < 1)
       return emitOpError() << "expects dimension " << dim.getArgNumber()
                            << " to be an index with a bound of at least 1";
     if (!dimNames.try_emplace(getArgName(dim), dim.getArgNumber()).second)
@@ -142,9 +152,11 @@ LogicalResult ProgramOp::verifyRegions() {
   for (BlockArgument argument : body.getArguments().drop_front(getNumDims())) {
     // program_c2
     auto type = dyn_cast<MemRefType>(argument.getType());
-    if (!type || !type.getLayout().isIdentity())
+    if (!type || !type.getLayout().isIdentity() ||
+        !type.getElementType().isIntOrFloat())
       return emitOpError() << "expects buffer '" << getArgName(argument)
-                           << "' to be a contiguous memref, got "
+                           << "' to be a contiguous memref of integers or "
+                              "floats, got "
                            << argument.getType();
     auto dims = attrsOf(*this, argument).getAs<ArrayAttr>("dims");
     if (!dims || static_cast<int64_t>(dims.size()) != type.getRank() ||
@@ -161,5 +173,12 @@ LogicalResult ProgramOp::verifyRegions() {
   // program_c3
   if (llvm::range_size(body.getOps<WorkspaceOp>()) > 1)
     return emitOpError("expects at most one workspace");
-  return success();
+  // program_c4
+  WalkResult steps = walk([&](Operation *step) {
+    if (isa_and_present<MoeExecDialect>(step->getDialect()))
+      return WalkResult::advance();
+    step->emitOpError("is not a step; expects ops of moe_exec in a program");
+    return WalkResult::interrupt();
+  });
+  return failure(steps.wasInterrupted());
 }
