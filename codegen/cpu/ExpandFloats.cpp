@@ -54,6 +54,18 @@ LogicalResult moe::cpu::widenHalfFloats(Operation *root) {
 
 namespace {
 
+/// vector.fma is lowered to an intrinsic that LLVM may split again; math.fma is
+/// always one rounding.
+struct FuseFma : OpRewritePattern<vector::FMAOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(vector::FMAOp op,
+                                PatternRewriter &b) const override {
+    b.replaceOpWithNewOp<math::FmaOp>(op, op.getLhs(), op.getRhs(),
+                                      op.getAcc());
+    return success();
+  }
+};
+
 template <typename FmaOp> struct ExpandFma : OpRewritePattern<FmaOp> {
   using OpRewritePattern<FmaOp>::OpRewritePattern;
   LogicalResult matchAndRewrite(FmaOp op, PatternRewriter &b) const override {
@@ -226,7 +238,9 @@ void moe::cpu::replaceHalfFloats(ModuleOp module, const CpuTarget &target) {
 
 void moe::cpu::populateFmaExpansions(RewritePatternSet &patterns,
                                      const CpuTarget &target) {
-  if (!target.hasFma())
+  if (target.hasFma())
+    patterns.add<FuseFma>(patterns.getContext());
+  else
     patterns.add<ExpandFma<math::FmaOp>, ExpandFma<vector::FMAOp>>(
         patterns.getContext());
 }

@@ -37,7 +37,8 @@ llvm::LogicalResult widenHalfFloats(mlir::Operation *root);
 /// docs/numerics for the errors; ExpandMathTest measures them.
 void populateMathExpansions(mlir::RewritePatternSet &patterns);
 
-/// math.fma and vector.fma as a product and a sum, where `target` has no FMA.
+/// math.fma and vector.fma as one operation that rounds once or, where `target`
+/// has no FMA, as a product and a sum.
 void populateFmaExpansions(mlir::RewritePatternSet &patterns,
                            const CpuTarget &target);
 

@@ -233,8 +233,6 @@ static StringRef advice(StringRef name) {
   if (name == "arith.remf" || name == "llvm.frem")
     return "no processor has it and a kernel calls no library; use x - y * "
            "trunc(x / y)";
-  if (name == "arith.scaling_extf" || name == "arith.scaling_truncf")
-    return "decode the scale and multiply";
   if (name == "math.powf" || name == "math.fpowi" || name == "math.ipowi")
     return "use exp and log, or products";
   return {};
