@@ -81,10 +81,13 @@ typedef struct moe_plugin_options {
   uint32_t deterministic;  /* 1: "row" (default), 0: "none" */
 } moe_plugin_options;
 
-/* Where weights come from: a folder, or random values of a seed. */
+/* Where weights come from: a folder, tensors by their stored names, or random
+   values of a seed (runtime/core/RandomWeights.h). See core::openWeights. */
 typedef struct moe_plugin_weights {
-  const char *folder; /* NULL: random */
+  const char *folder; /* NULL: one of the others */
   uint64_t seed;
+  const moe_plugin_tensor *tensors; /* NULL: random */
+  size_t num_tensors;
 } moe_plugin_weights;
 
 /* Phase times of a compilation in milliseconds, for --timing. */

@@ -113,15 +113,33 @@ std::string moe::core::writePackage(const abi::PackageT &package) {
 }
 
 Result<std::shared_ptr<const Package>> Package::open(const std::string &path) {
+  return open(path, path);
+}
+
+Result<std::shared_ptr<const Package>> Package::open(const std::string &path,
+                                                     std::string name) {
   Result<std::string> file =
       os::readFile(path, packageHeaderBytes + maxPackageBytes);
   if (!file)
     return file.takeError();
-  return fromBytes(*std::move(file), path);
+  Result<std::shared_ptr<Package>> package = read(*std::move(file), path);
+  if (!package)
+    return package.takeError();
+  (*package)->fileName = std::move(name);
+  return std::shared_ptr<const Package>(*std::move(package));
 }
 
 Result<std::shared_ptr<const Package>> Package::fromBytes(std::string file,
                                                           std::string name) {
+  Result<std::shared_ptr<Package>> package =
+      read(std::move(file), std::move(name));
+  if (!package)
+    return package.takeError();
+  return std::shared_ptr<const Package>(*std::move(package));
+}
+
+Result<std::shared_ptr<Package>> Package::read(std::string file,
+                                               std::string name) {
   // Not make_shared: the constructor is private.
   std::shared_ptr<Package> package(new Package);
   package->file = std::move(file);
@@ -146,5 +164,5 @@ Result<std::shared_ptr<const Package>> Package::fromBytes(std::string file,
   Status checked = checkPackage(*package->tables);
   if (!checked)
     return where(checked.takeError());
-  return std::shared_ptr<const Package>(std::move(package));
+  return package;
 }

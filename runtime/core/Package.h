@@ -47,6 +47,9 @@ public:
   /// Reads the whole file, so that nobody changes under us what was checked.
   /// Errors: FileNotFound, FileUnreadable and those of fromBytes.
   static Result<std::shared_ptr<const Package>> open(const std::string &path);
+  /// Called `name` once it is open.
+  static Result<std::shared_ptr<const Package>> open(const std::string &path,
+                                                     std::string name);
   /// `name` is what messages call it. Errors: PackageTruncated, PackageVersion,
   /// PackageCorrupt.
   static Result<std::shared_ptr<const Package>> fromBytes(std::string file,
@@ -58,6 +61,8 @@ public:
 
 private:
   Package() = default;
+  static Result<std::shared_ptr<Package>> read(std::string file,
+                                               std::string name);
   std::string file;
   std::string fileName;
   const abi::Package *tables = nullptr;

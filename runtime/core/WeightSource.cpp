@@ -118,3 +118,15 @@ std::unique_ptr<WeightSource>
 moe::core::namedWeights(std::vector<NamedWeight> tensors) {
   return std::make_unique<NamedWeights>(std::move(tensors));
 }
+
+Result<std::unique_ptr<WeightSource>>
+moe::core::openWeights(const WeightsSpec &spec) {
+  if (spec.kind == WeightsSpec::Kind::Random)
+    return randomWeights(spec.seed);
+  if (spec.kind == WeightsSpec::Kind::Tensors)
+    return namedWeights(spec.tensors);
+  Result<Checkpoint> checkpoint = Checkpoint::open(spec.folder);
+  if (!checkpoint)
+    return checkpoint.takeError();
+  return checkpointWeights(*std::move(checkpoint));
+}

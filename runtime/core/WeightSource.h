@@ -63,6 +63,17 @@ struct NamedWeight {
 /// The caller keeps the data as long as the source.
 std::unique_ptr<WeightSource> namedWeights(std::vector<NamedWeight> tensors);
 
+/// One of these three, as a caller says it.
+struct WeightsSpec {
+  enum class Kind : uint8_t { Folder, Random, Tensors };
+  Kind kind = Kind::Random;
+  std::string folder;
+  uint64_t seed = 0;
+  std::vector<NamedWeight> tensors;
+};
+/// Errors: those of Checkpoint::open.
+Result<std::unique_ptr<WeightSource>> openWeights(const WeightsSpec &spec);
+
 } // namespace moe::core
 
 #endif // MOE_RUNTIME_CORE_WEIGHTSOURCE_H

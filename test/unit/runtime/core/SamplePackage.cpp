@@ -12,6 +12,7 @@
 
 #include "moe/test/unit/runtime/core/SamplePackage.h"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -147,6 +148,34 @@ void pack(const moe_kernel_args *args, uint64_t begin, uint64_t end, uint32_t,
   }
 }
 
+constexpr moe_kernel_fn functions[] = {scale, inspect, addBias,
+                                       move,  sum,     pack};
+
+#if defined(__x86_64__)
+constexpr const char *hostArch = "x86_64";
+// movabs $target, %rax; jmp *%rax
+constexpr std::array<uint8_t, 2> before{0x48, 0xb8}, after{0xff, 0xe0};
+#elif defined(__aarch64__)
+constexpr const char *hostArch = "aarch64";
+// ldr x16, 8; br x16; target
+constexpr std::array<uint8_t, 8> before{0x50, 0x00, 0x00, 0x58,
+                                        0x00, 0x02, 0x1f, 0xd6};
+constexpr std::array<uint8_t, 0> after{};
+#endif
+
+/// Code that goes on in a function of this process: an image like any other,
+/// whose kernels a debugger and a sanitizer see.
+size_t appendJump(std::vector<uint8_t> &code, moe_kernel_fn target) {
+  const auto address = reinterpret_cast<uint64_t>(target);
+  code.insert(code.end(), before.begin(), before.end());
+  for (int i = 0; i < 8; ++i)
+    code.push_back(static_cast<uint8_t>(address >> (8 * i)));
+  code.insert(code.end(), after.begin(), after.end());
+  const size_t size = before.size() + 8 + after.size();
+  code.resize((code.size() + 15) / 16 * 16);
+  return size;
+}
+
 std::unique_ptr<abi::SourceT> source(std::string pattern, bool perExpert) {
   auto result = std::make_unique<abi::SourceT>();
   result->pattern = std::move(pattern);
@@ -221,24 +250,22 @@ std::unique_ptr<abi::ProgramT> layer() {
 
 abi::PackageT test::samplePackage() {
   auto variant = std::make_unique<abi::VariantT>();
-  variant->target = "x86-64-v2";
-  variant->features = {"sse3", "sse4_2"};
+  variant->target = "scalar";
   auto image = std::make_unique<abi::CodeT>();
   image->kind = abi::CodeKind::CpuImage;
-  image->arch = "x86_64";
-  // Never called: ret.
-  image->bytes.assign(64, 0xc3);
-  variant->code.push_back(std::move(image));
-  uint64_t entry = 0;
-  for (const char *name : {"scale_scalar", "inspect_scalar", "add_bias_scalar",
-                           "move_scalar", "sum_scalar", "pack_scalar"}) {
+  image->arch = hostArch;
+  const char *const names[] = {"scale_scalar",    "inspect_scalar",
+                               "add_bias_scalar", "move_scalar",
+                               "sum_scalar",      "pack_scalar"};
+  for (size_t i = 0; i < std::size(names); ++i) {
     auto kernel = std::make_unique<abi::KernelT>();
-    kernel->name = name;
-    kernel->entry = entry++;
-    kernel->scratch = entry == 1 ? width * sizeof(float) : 0;
-    kernel->size = 1;
+    kernel->name = names[i];
+    kernel->entry = image->bytes.size();
+    kernel->scratch = i == 0 ? width * sizeof(float) : 0;
+    kernel->size = appendJump(image->bytes, functions[i]);
     variant->kernels.push_back(std::move(kernel));
   }
+  variant->code.push_back(std::move(image));
   auto w = std::make_unique<abi::ParamT>();
   w->name = "w";
   w->bytes = width * sizeof(float);
@@ -269,7 +296,7 @@ abi::PackageT test::samplePackage() {
 
 std::shared_ptr<const KernelCode> test::sampleKernels() {
   auto code = std::make_shared<KernelCode>();
-  code->functions = {scale, inspect, addBias, move, sum, pack};
+  code->functions.assign(std::begin(functions), std::end(functions));
   return code;
 }
 

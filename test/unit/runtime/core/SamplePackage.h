@@ -52,7 +52,8 @@ abi::BufferRef param(uint32_t index);
 abi::LaunchT launch(uint32_t kernel, std::vector<abi::BufferRef> args,
                     int64_t factor, int64_t offset = 0);
 
-/// One variant for x86_64 and one program "layer", with a dimension T <= 1000:
+/// One variant "scalar" for any host of this architecture and one program
+/// "layer", with a dimension T <= 1000:
 ///
 ///   inputs  hidden_states f32 [T, 4], ids i32 [T]
 ///   outputs hidden_states f32 [T, 4] = x * w + bias of the token's id
@@ -62,7 +63,8 @@ abi::LaunchT launch(uint32_t kernel, std::vector<abi::BufferRef> args,
 ///           doubled by a kernel
 ///
 /// An id outside of 0..2 ends the run with IdOutOfRange. From 8 tokens on the
-/// result is copied by a step, below by a kernel.
+/// result is copied by a step, below by a kernel. The code jumps to functions
+/// of this process, so the package works in no other.
 abi::PackageT samplePackage();
 
 /// The sample's kernels, in the order of its table.
