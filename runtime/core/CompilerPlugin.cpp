@@ -126,7 +126,7 @@ Result<CompilerPlugin> CompilerPlugin::load() {
   for (const std::string &path : usualPlaces()) {
     if (os::fileInfo(path))
       return load(path);
-    tried += (tried.empty() ? "" : " and ") + quote(path);
+    tried += (tried.empty() ? "" : " nor ") + quote(path);
   }
   return absent("which is neither " + tried);
 }
