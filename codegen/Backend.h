@@ -28,10 +28,13 @@ namespace moe {
 /// What can be asked of a compilation beside a package.
 enum class EmitKind { Object, Llvm, Asm, Cuda, Ptx, Cubin };
 
-/// A target as the command line asks for it.
+/// A target by name, with what is known of the machine. Zeros and empty text
+/// are for what is not.
 struct TargetRequest {
-  std::string name; ///< "host", "x86-64-v3", "sm_90a"
-  std::string isa;  ///< MOE_ISA's value; empty: none
+  std::string name;     ///< "x86-64-v3", "x86-64-v4+avx512_bf16", "sm_90a"
+  std::string codeName; ///< emit code for this one, by emulation
+  int64_t l1 = 0, l2 = 0, l3 = 0; ///< cache bytes: a core's, a core's, in all
+  int64_t cores = 0;
 };
 
 class Backend {
@@ -43,7 +46,7 @@ public:
   /// The names it knows, for a diagnostic.
   virtual std::string knownNames() const = 0;
 
-  /// The target as an attribute, with this host's facts where it is "host".
+  /// The target as an attribute.
   virtual mlir::FailureOr<TargetAttrInterface> makeTarget(
       mlir::MLIRContext &context, const TargetRequest &request,
       llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const = 0;

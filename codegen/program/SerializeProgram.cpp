@@ -18,31 +18,31 @@ using namespace moe::exec;
 
 std::optional<abi::DType> moe::dtypeOf(Type element) {
   if (element.isF64())
-    return abi::DType_F64;
+    return abi::DType::F64;
   if (element.isF32())
-    return abi::DType_F32;
+    return abi::DType::F32;
   if (element.isBF16())
-    return abi::DType_BF16;
+    return abi::DType::BF16;
   if (element.isF16())
-    return abi::DType_F16;
+    return abi::DType::F16;
   if (isa<Float8E4M3FNType>(element))
-    return abi::DType_F8E4M3;
+    return abi::DType::F8E4M3;
   if (isa<Float8E5M2Type>(element))
-    return abi::DType_F8E5M2;
+    return abi::DType::F8E5M2;
   if (isa<Float8E8M0FNUType>(element))
-    return abi::DType_F8E8M0;
+    return abi::DType::F8E8M0;
   if (element.isInteger(64))
-    return abi::DType_I64;
+    return abi::DType::I64;
   if (element.isInteger(32))
-    return abi::DType_I32;
+    return abi::DType::I32;
   if (element.isInteger(16))
-    return abi::DType_I16;
+    return abi::DType::I16;
   if (element.isSignedInteger(8))
-    return abi::DType_I8;
+    return abi::DType::I8;
   if (element.isInteger(8))
-    return abi::DType_U8;
+    return abi::DType::U8;
   if (element.isInteger(1))
-    return abi::DType_Bool;
+    return abi::DType::Bool;
   return std::nullopt;
 }
 
@@ -53,14 +53,14 @@ struct Postfix : AffineExprVisitor<Postfix> {
   std::vector<int64_t> code;
 
   void put(abi::ExprOp op, int64_t operand = 0) {
-    code.push_back(op);
+    code.push_back(static_cast<int64_t>(op));
     code.push_back(operand);
   }
   void visitConstantExpr(AffineConstantExpr expr) {
-    put(abi::ExprOp_Constant, expr.getValue());
+    put(abi::ExprOp::Constant, expr.getValue());
   }
   void visitDimExpr(AffineDimExpr expr) {
-    put(abi::ExprOp_Dim, expr.getPosition());
+    put(abi::ExprOp::Dim, expr.getPosition());
   }
   void visitSymbolExpr(AffineSymbolExpr) {
     llvm_unreachable("verifiers allow no symbols in sizes");
@@ -70,14 +70,14 @@ struct Postfix : AffineExprVisitor<Postfix> {
     visit(expr.getRHS());
     put(op);
   }
-  void visitAddExpr(AffineBinaryOpExpr expr) { binary(expr, abi::ExprOp_Add); }
-  void visitMulExpr(AffineBinaryOpExpr expr) { binary(expr, abi::ExprOp_Mul); }
-  void visitModExpr(AffineBinaryOpExpr expr) { binary(expr, abi::ExprOp_Mod); }
+  void visitAddExpr(AffineBinaryOpExpr expr) { binary(expr, abi::ExprOp::Add); }
+  void visitMulExpr(AffineBinaryOpExpr expr) { binary(expr, abi::ExprOp::Mul); }
+  void visitModExpr(AffineBinaryOpExpr expr) { binary(expr, abi::ExprOp::Mod); }
   void visitFloorDivExpr(AffineBinaryOpExpr expr) {
-    binary(expr, abi::ExprOp_FloorDiv);
+    binary(expr, abi::ExprOp::FloorDiv);
   }
   void visitCeilDivExpr(AffineBinaryOpExpr expr) {
-    binary(expr, abi::ExprOp_CeilDiv);
+    binary(expr, abi::ExprOp::CeilDiv);
   }
 };
 
@@ -142,7 +142,7 @@ ProgramWriter::writeArg(BlockArgument argument,
                             << type.getElementType();
   auto arg = std::make_unique<abi::ArgT>();
   arg->name = op.getArgName(argument).str();
-  arg->dtype = *dtype;
+  arg->dtype = static_cast<uint8_t>(*dtype);
   for (auto [size, dim] : llvm::zip(type.getShape(), op.getArgDims(argument))) {
     arg->sizes.push_back(ShapedType::isDynamic(size) ? -1 : size);
     arg->dims.push_back(dim ? static_cast<int32_t>(*dim) : -1);
@@ -215,12 +215,12 @@ FailureOr<std::unique_ptr<abi::ProgramT>> ProgramWriter::write() {
     refs.insert({buffer, abi::BufferRef(kind, index)});
   };
   for (auto [index, input] : llvm::enumerate(op.getInputs())) {
-    addRef(input, abi::BufferKind_Input, index);
+    addRef(input, abi::BufferKind::Input, index);
     if (failed(writeArg(input, program->inputs)))
       return failure();
   }
   for (auto [index, output] : llvm::enumerate(op.getOutputs())) {
-    addRef(output, abi::BufferKind_Output, index);
+    addRef(output, abi::BufferKind::Output, index);
     if (failed(writeArg(output, program->outputs)))
       return failure();
   }
@@ -229,13 +229,13 @@ FailureOr<std::unique_ptr<abi::ProgramT>> ProgramWriter::write() {
     if (auto workspace = dyn_cast<WorkspaceOp>(inner)) {
       program->workspace = expr(workspace.getSize());
     } else if (auto slice = dyn_cast<SliceOp>(inner)) {
-      addRef(slice.getBuffer(), abi::BufferKind_Slice, program->slices.size());
+      addRef(slice.getBuffer(), abi::BufferKind::Slice, program->slices.size());
       auto made = std::make_unique<abi::SliceT>();
       made->offset = expr(slice.getOffset());
       made->bytes = expr(slice.getBytes());
       program->slices.push_back(std::move(made));
     } else if (auto param = dyn_cast<UseParamOp>(inner)) {
-      addRef(param.getBuffer(), abi::BufferKind_Param,
+      addRef(param.getBuffer(), abi::BufferKind::Param,
              params.lookup(param.getPrepare()));
     }
   }
@@ -257,7 +257,7 @@ writeParam(PrepareOp op, const llvm::StringMap<unsigned> &kernels) {
     return op.emitOpError() << "has an element type that packages do not have: "
                             << type.getElementType();
   param->name = op.getSymName().str();
-  param->dtype = *dtype;
+  param->dtype = static_cast<uint8_t>(*dtype);
   llvm::append_range(param->shape, type.getShape());
   param->bytes = type.getNumElements() *
                  llvm::divideCeil(type.getElementTypeBitWidth(), 8);
@@ -275,7 +275,7 @@ writeParam(PrepareOp op, const llvm::StringMap<unsigned> &kernels) {
              << "has a source of an element type that packages do not have: "
              << attribute.getStored().getElementType();
     source->pattern = attribute.getPattern().str();
-    source->dtype = *stored;
+    source->dtype = static_cast<uint8_t>(*stored);
     llvm::append_range(source->stored_shape, attribute.getStored().getShape());
     source->per_expert = view.perExpert;
     source->offset = view.offset;

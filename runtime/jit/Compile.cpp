@@ -15,6 +15,7 @@
 #include "moe/runtime/jit/Decisions.h"
 #include "moe/runtime/jit/Diagnostics.h"
 #include "moe/runtime/jit/Phases.h"
+#include "moe/runtime/jit/ResolveTarget.h"
 #include "moe/runtime/jit/Source.h"
 
 #include "mlir/IR/OperationSupport.h"
@@ -30,52 +31,12 @@ using core::ErrorId;
 using core::Result;
 using core::Status;
 
-namespace {
-
-/// One target of a request: its backend and its attribute.
-struct Target {
-  const Backend *backend;
-  TargetAttrInterface attribute;
-};
-
-} // namespace
-
 static std::string printed(Operation *op) {
   std::string text;
   llvm::raw_string_ostream os(text);
   op->print(os);
   os << "\n";
   return text;
-}
-
-static Result<Target> resolveTarget(MLIRContext &context,
-                                    const TargetRequest &request) {
-  const Backend *backend = findBackend(request.name);
-  if (!backend) {
-    std::string known;
-    for (const Backend *each : getBackends())
-      known += (known.empty() ? "" : ", ") + each->knownNames();
-    return Error(ErrorId::TargetUnknown, "unknown target '" + request.name +
-                                             "', expected one of " + known);
-  }
-  DiagnosticCollector diagnostics(context);
-  auto emitError = [&] { return mlir::emitError(UnknownLoc::get(&context)); };
-  auto attribute = backend->makeTarget(context, request, emitError);
-  if (failed(attribute))
-    return diagnostics.error(ErrorId::TargetUnsupported,
-                             "target '" + request.name + "' is not available");
-  return Target{backend, *attribute};
-}
-
-static std::vector<std::string> splitTargets(const char *list) {
-  std::vector<std::string> names;
-  SmallVector<StringRef> parts;
-  StringRef(list ? list : "host").split(parts, ',', -1, /*KeepEmpty=*/false);
-  for (StringRef part : parts)
-    names.push_back(part.trim().str());
-  if (names.empty())
-    names.push_back("host");
-  return names;
 }
 
 static std::optional<EmitKind> emitKind(StringRef name) {
@@ -203,8 +164,7 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
   package.build_id = core::buildId();
   package.ir = ir;
   for (const std::string &name : names) {
-    Result<Target> target =
-        resolveTarget(*context, {name, options.isa ? options.isa : ""});
+    Result<Target> target = resolveTarget(*context, name, options.isa);
     if (!target)
       return target.takeError();
     OwningOpRef<ModuleOp> module((*input)->clone());
@@ -252,9 +212,8 @@ Result<std::string> jit::explain(const moe_plugin_source &source,
   Result<OwningOpRef<ModuleOp>> module = load(*context, source, {});
   if (!module)
     return module.takeError();
-  Result<Target> target =
-      resolveTarget(*context, {splitTargets(options.targets).front(),
-                               options.isa ? options.isa : ""});
+  Result<Target> target = resolveTarget(
+      *context, splitTargets(options.targets).front(), options.isa);
   if (!target)
     return target.takeError();
   phases->to = Phase::Plan;

@@ -13,6 +13,7 @@
 #include "moe/runtime/core/Error.h"
 
 #include <functional>
+#include <span>
 #include <string>
 
 namespace moe::jit {
@@ -30,8 +31,8 @@ core::Result<std::string> compile(const moe_plugin_source &source,
 core::Result<std::string> checkPhases(const moe_plugin_source &source,
                                       const moe_plugin_options &options,
                                       const moe_plugin_weights *weights,
-                                      const moe_plugin_tensor *inputs,
-                                      size_t numInputs, double rtol);
+                                      std::span<const moe_plugin_tensor> inputs,
+                                      double rtol);
 
 /// The decisions behind a compilation, as text or JSON.
 core::Result<std::string> explain(const moe_plugin_source &source,

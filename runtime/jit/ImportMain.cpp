@@ -61,13 +61,7 @@ int jit::importMain(int argc, char **argv) {
   source.text = source.name = folder.c_str();
   source.layer = *layer;
   source.dtype = dtype.empty() ? nullptr : dtype.c_str();
-  std::unique_ptr<mlir::MLIRContext> context = makeContext();
-  auto module = loadSource(*context, source);
-  if (!module)
-    return reportError(module.error());
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  (*module)->print(os);
-  os << "\n";
-  return writeOutput(line->get("o", "-"), text);
+  Result<std::string> text = printedSource(source);
+  return text ? writeOutput(line->get("o", "-"), *text)
+              : reportError(text.error());
 }

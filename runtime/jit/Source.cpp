@@ -67,6 +67,18 @@ Result<OwningOpRef<ModuleOp>> jit::loadSource(MLIRContext &context,
                "unknown kind of source " + std::to_string(source.kind));
 }
 
+Result<std::string> jit::printedSource(const moe_plugin_source &source) {
+  std::unique_ptr<MLIRContext> context = makeContext();
+  Result<OwningOpRef<ModuleOp>> module = loadSource(*context, source);
+  if (!module)
+    return module.takeError();
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  (*module)->print(os);
+  os << "\n";
+  return text;
+}
+
 Result<func::FuncOp> jit::findFunction(ModuleOp module, const char *name) {
   std::string known;
   func::FuncOp found;

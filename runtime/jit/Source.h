@@ -28,6 +28,9 @@ std::unique_ptr<mlir::MLIRContext> makeContext();
 core::Result<mlir::OwningOpRef<mlir::ModuleOp>>
 loadSource(mlir::MLIRContext &context, const moe_plugin_source &source);
 
+/// The source as textual IR.
+core::Result<std::string> printedSource(const moe_plugin_source &source);
+
 /// Textual IR as a module.
 core::Result<mlir::OwningOpRef<mlir::ModuleOp>>
 parseText(mlir::MLIRContext &context, std::string_view text,
