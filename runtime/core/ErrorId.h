@@ -56,6 +56,7 @@ enum class ErrorId : uint16_t {
   IrTooLarge = 303,
   FunctionNotFound = 304,
   InterpreterUnsupported = 305,
+  ProgramFault = 306, ///< division by zero, an index outside a tensor, ...
 
   // Targets and compilation.
   TargetUnknown = 401,

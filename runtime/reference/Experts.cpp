@@ -6,13 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The product of a row with a weight row is the only loop here that time is
-// spent in, and the only one written for speed.
+// Products are Matmul.h's: the only loop here that time is spent in.
 //
 //===----------------------------------------------------------------------===//
 
 #include "moe/runtime/reference/Experts.h"
 
+#include "moe/runtime/reference/Matmul.h"
+
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -24,22 +26,6 @@ using namespace moe::semantics;
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
-
-/// In eight partial sums, which is what lets the compiler use vectors.
-static double dot(const double *a, const double *b, int64_t size) {
-  constexpr int64_t lanes = 8;
-  double sums[lanes] = {};
-  int64_t k = 0;
-  for (; k + lanes <= size; k += lanes)
-    for (int64_t lane = 0; lane < lanes; ++lane)
-      sums[lane] += a[k + lane] * b[k + lane];
-  for (; k < size; ++k)
-    sums[0] += a[k] * b[k];
-  double sum = 0;
-  for (double lane : sums)
-    sum += lane;
-  return sum;
-}
 
 std::vector<double> reference::linear(const MatmulShape &shape,
                                       std::span<const double> rows,
@@ -65,14 +51,21 @@ std::vector<double> reference::groupedMatmul(const MatmulShape &shape,
   assert(rhs.size() == (offsets.size() - 1) * matrix && "rhs is [E, N, K]");
   std::vector<double> result(shape.rows * shape.columns,
                              std::numeric_limits<double>::quiet_NaN());
-  for (size_t e = 0; e + 1 < offsets.size(); ++e)
-    for (int64_t row = offsets[e]; row < offsets[e + 1]; ++row) {
-      int64_t source = lhsRow.empty() ? row : lhsRow[row];
-      for (int64_t n = 0; n < shape.columns; ++n)
-        result[row * shape.columns + n] =
-            dot(lhs.data() + source * shape.depth,
-                rhs.data() + e * matrix + n * shape.depth, shape.depth);
+  std::vector<double> gathered;
+  for (size_t e = 0; e + 1 < offsets.size(); ++e) {
+    int64_t first = offsets[e], rows = offsets[e + 1] - first;
+    const double *own = lhs.data() + first * shape.depth;
+    if (!lhsRow.empty()) {
+      gathered.resize(rows * shape.depth);
+      for (int64_t row = 0; row < rows; ++row)
+        std::copy_n(lhs.data() + lhsRow[first + row] * shape.depth, shape.depth,
+                    gathered.data() + row * shape.depth);
+      own = gathered.data();
     }
+    multiplyTransposed(own, rhs.data() + e * matrix,
+                       result.data() + first * shape.columns, rows,
+                       shape.columns, shape.depth);
+  }
   return result;
 }
 

@@ -1,0 +1,317 @@
+//===- RouteOps.cpp - Routing and the way of rows to experts and back -----===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What these ops compute is runtime/reference's; here operands become spans and
+// results are rounded to their types.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/dialect/MoeOps.h"
+#include "moe/runtime/interpret/MoeValues.h"
+#include "moe/runtime/reference/Routing.h"
+#include "moe/runtime/reference/Rows.h"
+
+#include <algorithm>
+
+using namespace moe;
+using namespace moe::interpret;
+
+static core::DType scoreType(Call &call, mlir::Type type) {
+  return call.evaluator.exact() ? core::DType::F64 : Element::of(type)->dtype;
+}
+
+//===----------------------------------------------------------------------===//
+// Routing
+//===----------------------------------------------------------------------===//
+
+static core::Status route(Call &call) {
+  auto op = call.as<RouteOp>();
+  core::Result<Array> logits = call.array(0);
+  if (!logits)
+    return logits.takeError();
+  Array bias;
+  if (op.getBias()) {
+    core::Result<Array> array = call.array(1);
+    if (!array)
+      return array.takeError();
+    bias = std::move(*array);
+  }
+  core::DType rounding =
+      call.evaluator.exact() ? core::DType::F64 : core::DType::F32;
+  if (std::optional<mlir::Type> type = op.getScoreType())
+    rounding = scoreType(call, *type);
+  int64_t tokens = logits->shape()[0], experts = logits->shape()[1];
+  reference::Routed routed = reference::route(
+      op.getSpec(), floatsOf(*logits), floatsOf(bias), experts, rounding);
+  int64_t topK = op.getSelect().getTopK();
+  setInts(call, 0, {tokens, topK}, routed.ids);
+  setFloats(call, 1, {tokens, topK}, routed.weights);
+  if (op.getScores())
+    setFloats(call, 2, {tokens, experts}, routed.scores);
+  return core::Status::ok();
+}
+
+static core::Status score(Call &call) {
+  core::Result<Array> logits = call.array(0);
+  if (!logits)
+    return logits.takeError();
+  setFloats(call, 0, logits->shape(),
+            reference::score(call.as<ScoreOp>().getFn().getValue(),
+                             floatsOf(*logits), logits->shape()[1]));
+  return core::Status::ok();
+}
+
+static core::Status select(Call &call) {
+  auto op = call.as<SelectOp>();
+  core::Result<Array> scores = call.array(0);
+  if (!scores)
+    return scores.takeError();
+  Array bias;
+  if (op.getBias()) {
+    core::Result<Array> array = call.array(1);
+    if (!array)
+      return array.takeError();
+    bias = std::move(*array);
+  }
+  semantics::RouterSpec spec;
+  spec.hasBias = static_cast<bool>(op.getBias());
+  if (GroupLimitAttr groups = op.getGroupsAttr())
+    spec.groups = groups.getSpec();
+  spec.topK = op.getSelect().getTopK();
+  setInts(call, 0, {scores->shape()[0], spec.topK},
+          reference::select(spec, floatsOf(*scores), floatsOf(bias),
+                            scores->shape()[1]));
+  return core::Status::ok();
+}
+
+static core::Status weigh(Call &call) {
+  auto op = call.as<WeighOp>();
+  core::Result<Array> scores = call.array(0), ids = call.array(1);
+  if (!scores)
+    return scores.takeError();
+  if (!ids)
+    return ids.takeError();
+  semantics::RouterSpec spec;
+  spec.topK = ids->shape()[1];
+  if (mlir::ArrayAttr steps = op.getNormalizeAttr())
+    for (NormAttr step : steps.getAsRange<NormAttr>())
+      spec.normalize.push_back(step.getSpec());
+  if (mlir::FloatAttr scale = op.getScaleAttr())
+    spec.scale = scale.getValueAsDouble();
+  if (core::Status status =
+          sameSize(call, "tokens", scores->shape()[0], ids->shape()[0]);
+      !status)
+    return status;
+  core::Result<std::vector<double>> weights = reference::weigh(
+      spec, floatsOf(*scores), intsOf(*ids), scores->shape()[1]);
+  if (!weights)
+    return faultAt(op, weights.error().id, weights.error().message);
+  setFloats(call, 0, ids->shape(), *weights);
+  return core::Status::ok();
+}
+
+static core::Status capacity(Call &call) {
+  auto op = call.as<CapacityOp>();
+  core::Result<Array> ids = call.array(0), weights = call.array(1);
+  if (!ids)
+    return ids.takeError();
+  if (!weights)
+    return weights.takeError();
+  if (core::Status status =
+          sameSize(call, "tokens", ids->shape()[0], weights->shape()[0]);
+      !status)
+    return status;
+  auto order = op.getOrder() == CapacityOrder::TokenMajor
+                   ? reference::CapacityOrder::TokenMajor
+                   : reference::CapacityOrder::RankMajor;
+  core::Result<reference::Capped> kept =
+      reference::capacity(intsOf(*ids), floatsOf(*weights), ids->shape()[0],
+                          ids->shape()[1], op.getCapAttr().getInt(), order);
+  if (!kept)
+    return faultAt(op, kept.error().id, kept.error().message);
+  setInts(call, 0, ids->shape(), kept->ids);
+  setFloats(call, 1, ids->shape(), kept->weights);
+  return core::Status::ok();
+}
+
+//===----------------------------------------------------------------------===//
+// Groups
+//===----------------------------------------------------------------------===//
+
+static void setGroups(Call &call, GroupsType type, plan::Groups groups,
+                      int64_t topK) {
+  auto value = std::make_shared<GroupsValue>();
+  value->groups = std::move(groups);
+  value->firstExpert = type.getLocalFirst();
+  value->numLocal = type.getLocalCount();
+  value->topK = topK;
+  call.setResult(0, std::shared_ptr<const GroupsValue>(std::move(value)));
+}
+
+static core::Status group(Call &call) {
+  auto op = call.as<GroupOp>();
+  GroupsType type = op.getGroups().getType();
+  core::Result<Array> array = call.array(0);
+  if (!array)
+    return array.takeError();
+  std::vector<int32_t> ids = intsOf(*array);
+  core::Result<plan::Groups> groups =
+      reference::group(ids, type.getNumExperts());
+  if (groups && type.isLocal()) {
+    // An expert that is elsewhere has an empty segment here.
+    for (int32_t &id : ids)
+      if (id < type.getLocalFirst() ||
+          id >= type.getLocalFirst() + type.getLocalCount())
+        id = -1;
+    groups = reference::group(ids, type.getNumExperts());
+  }
+  if (!groups)
+    return faultAt(op, groups.error().id, groups.error().message);
+  setGroups(call, type, std::move(*groups), array->shape()[1]);
+  return core::Status::ok();
+}
+
+static core::Status checkIds(Call &call) {
+  int64_t experts = call.as<CheckIdsOp>().getExpertsAttr().getInt();
+  core::Result<Array> ids = call.array(0);
+  if (!ids)
+    return ids.takeError();
+  Array status = call.newArray(call.resultElement(), {1});
+  Cell &first = status.write()[0];
+  first.i = -1;
+  for (int64_t slot = ids->size(); slot-- > 0;)
+    if (ids->data()[slot].i < -1 || ids->data()[slot].i >= experts)
+      first.i = slot;
+  call.setResult(0, std::move(status));
+  return core::Status::ok();
+}
+
+static core::Status require(Call &call) {
+  core::Result<Array> status = call.array(0);
+  if (!status)
+    return status.takeError();
+  int64_t value = status->data()[0].i;
+  if (value == -1)
+    return core::Status::ok();
+  auto id =
+      static_cast<core::ErrorId>(call.as<RequireOp>().getIdAttr().getInt());
+  return faultAt(call.op(), id, "fails with status " + llvm::Twine(value));
+}
+
+static core::Status groupsFromOffsets(Call &call) {
+  auto op = call.as<GroupsFromOffsetsOp>();
+  core::Result<Array> array = call.array(0);
+  if (!array)
+    return array.takeError();
+  plan::Groups groups;
+  groups.numExperts = op.getGroups().getType().getNumExperts();
+  groups.offsets = intsOf(*array);
+  if (core::Status status =
+          sameSize(call, "offsets", array->size(), groups.numExperts + 1);
+      !status)
+    return status;
+  // How many rows there are to be covered shows where the groups are used.
+  if (auto broken = plan::verifyOffsets(groups.offsets, groups.offsets.back()))
+    return call.fault(*broken);
+  setGroups(call, op.getGroups().getType(), std::move(groups), /*topK=*/0);
+  return core::Status::ok();
+}
+
+static core::Status offsets(Call &call) {
+  const plan::Groups &groups = call.operand(0).groups().groups;
+  setInts(call, 0, {groups.numExperts + 1}, groups.offsets);
+  return core::Status::ok();
+}
+
+static core::Status dispatch(Call &call) {
+  auto op = call.as<DispatchOp>();
+  core::Result<Array> input = call.array(0);
+  if (!input)
+    return input.takeError();
+  const GroupsValue &groups = call.operand(1).groups();
+  if (core::Status status = checkSlots(call, groups, input->shape()[0]);
+      !status)
+    return status;
+  Array scale;
+  if (op.getScale()) {
+    core::Result<Array> array = call.array(2);
+    if (!array)
+      return array.takeError();
+    scale = std::move(*array);
+    if (core::Status status = sameSize(call, "slots", scale.size(),
+                                       groups.groups.rowOfSlot.size());
+        !status)
+      return status;
+  }
+  int64_t width = input->shape()[1];
+  int64_t rows = groups.groups.slotOfRow.size();
+  setFloats(call, 0, {rows, width},
+            reference::dispatch(groups.groups, groups.topK, floatsOf(*input),
+                                width, floatsOf(scale)));
+  return core::Status::ok();
+}
+
+static core::Status combine(Call &call) {
+  auto op = call.as<CombineOp>();
+  core::Result<Array> rows = call.array(0);
+  if (!rows)
+    return rows.takeError();
+  const GroupsValue &groups = call.operand(1).groups();
+  int64_t slots = groups.groups.rowOfSlot.size();
+  if (!groups.fromSlots())
+    return checkSlots(call, groups, 0);
+  if (core::Status status = sameSize(call, "rows", rows->shape()[0], slots);
+      !status)
+    return status;
+  reference::CombineSpec spec;
+  spec.topK = groups.topK;
+  spec.numTokens = slots / groups.topK;
+  spec.width = rows->shape()[1];
+  spec.acc = scoreType(call, op.getAcc());
+  spec.order = static_cast<reference::CombineOrder>(op.getOrder());
+  unsigned next = 2;
+  Array weights, init;
+  if (op.getWeights()) {
+    core::Result<Array> array = call.array(next++);
+    if (!array)
+      return array.takeError();
+    weights = std::move(*array);
+    if (core::Status status = sameSize(call, "slots", weights.size(), slots);
+        !status)
+      return status;
+  }
+  if (op.getInit()) {
+    core::Result<Array> array = call.array(next++);
+    if (!array)
+      return array.takeError();
+    init = std::move(*array);
+    if (core::Status status =
+            sameSize(call, "tokens", init.shape()[0], spec.numTokens);
+        !status)
+      return status;
+  }
+  setFloats(call, 0, {spec.numTokens, spec.width},
+            reference::combine(spec, groups.groups, floatsOf(*rows),
+                               floatsOf(weights), floatsOf(init)));
+  return core::Status::ok();
+}
+
+void interpret::addRouteOps(HandlerTable &table) {
+  table["moe.route"] = route;
+  table["moe.score"] = score;
+  table["moe.select"] = select;
+  table["moe.weigh"] = weigh;
+  table["moe.capacity"] = capacity;
+  table["moe.group"] = group;
+  table["moe.check_ids"] = checkIds;
+  table["moe.require"] = require;
+  table["moe.groups_from_offsets"] = groupsFromOffsets;
+  table["moe.offsets"] = offsets;
+  table["moe.dispatch"] = dispatch;
+  table["moe.combine"] = combine;
+}
