@@ -129,3 +129,5 @@ bool CpuTarget::hasBf16Conversion() const {
 bool CpuTarget::hasF16Conversion() const {
   return arch == CpuArch::Aarch64 || has(CpuFeature::F16c);
 }
+
+bool CpuTarget::hasF16Arithmetic() const { return has(CpuFeature::Avx512Fp16); }

@@ -53,6 +53,8 @@ struct CpuTarget {
   /// Whether f32 -> bf16, and f32 <-> f16, are instructions.
   bool hasBf16Conversion() const;
   bool hasF16Conversion() const;
+  /// Whether f16 has more than conversions.
+  bool hasF16Arithmetic() const;
 
   friend bool operator==(const CpuTarget &, const CpuTarget &) = default;
 };

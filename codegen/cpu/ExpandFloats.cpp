@@ -183,6 +183,23 @@ struct ExpandTruncF16 : OpRewritePattern<arith::TruncFOp> {
   }
 };
 
+/// The larger (smaller) number, or the one that is a number. LLVM narrows this
+/// op to f16 where its operands come from there, and then calls a library.
+template <typename Op, arith::CmpFPredicate less>
+struct ExpandNumber : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value x = op.getLhs(), y = op.getRhs();
+    Value takeY = arith::CmpFOp::create(b, less, x, y); // also if x is NaN
+    Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, y, y);
+    Value result = arith::SelectOp::create(b, takeY, y, x);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isNaN, x, result);
+    return success();
+  }
+};
+
 /// 16-bit float -> f64 in two exact steps.
 struct SplitExtToF64 : OpRewritePattern<arith::ExtFOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -252,4 +269,8 @@ void moe::cpu::populateHalfFloatExpansions(RewritePatternSet &patterns,
     patterns.add<ExpandExtF16, ExpandTruncF16>(patterns.getContext());
   if (!target.hasBf16Conversion())
     arith::populateExpandBFloat16Patterns(patterns);
+  if (!target.hasF16Arithmetic())
+    patterns.add<ExpandNumber<arith::MaxNumFOp, arith::CmpFPredicate::ULT>,
+                 ExpandNumber<arith::MinNumFOp, arith::CmpFPredicate::UGT>>(
+        patterns.getContext());
 }

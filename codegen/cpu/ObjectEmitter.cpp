@@ -16,6 +16,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
+#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/DiagnosticHandler.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
@@ -146,6 +147,18 @@ static void setVisibility(llvm::Module &module, ArrayRef<std::string> entries) {
   }
 }
 
+/// The library functions that LLVM may think of: those that an image can hold.
+/// Otherwise it makes calls of strlen, memcmp or ldexp where code looks alike.
+static llvm::TargetLibraryInfoImpl
+libraryFunctions(const llvm::Triple &triple) {
+  llvm::TargetLibraryInfoImpl functions(triple);
+  functions.disableAllFunctions();
+  for (llvm::LibFunc function :
+       {llvm::LibFunc_memcpy, llvm::LibFunc_memmove, llvm::LibFunc_memset})
+    functions.setAvailable(function);
+  return functions;
+}
+
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PipelineTuningOptions tuning;
   // Emitters unroll where it pays; LLVM unrolls K loops of 8 to 16 trips fully,
@@ -157,6 +170,10 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager sccs;
   llvm::ModuleAnalysisManager modules;
+  functions.registerPass([&] {
+    return llvm::TargetLibraryAnalysis(
+        libraryFunctions(machine.getTargetTriple()));
+  });
   llvm::PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(sccs);
@@ -178,6 +195,8 @@ static std::string generate(llvm::Module &module, llvm::TargetMachine &machine,
   llvm::SmallVector<char, 0> buffer;
   llvm::raw_svector_ostream stream(buffer);
   llvm::legacy::PassManager passes;
+  passes.add(new llvm::TargetLibraryInfoWrapperPass(
+      libraryFunctions(machine.getTargetTriple())));
   if (machine.addPassesToEmitFile(passes, stream, nullptr,
                                   kind == EmitKind::Object
                                       ? llvm::CodeGenFileType::ObjectFile

@@ -171,6 +171,59 @@ TEST_P(LevelTest, ReductionsHaveAnOrder) {
   EXPECT_TRUE(differ) << "the inputs do not tell the orders apart";
 }
 
+TEST_P(LevelTest, MaximaAndNaN) {
+  const float special[] = {NAN, -INFINITY, INFINITY, -1.0f, 2.0f, 0.5f};
+  std::vector<float> x, y;
+  for (float a : special)
+    for (float b : special) {
+      x.push_back(a);
+      y.push_back(b);
+    }
+  for (const char *type : {"f32", "f16"}) {
+    std::string body = "  %one = arith.constant 1 : i64\n"
+                       "  scf.for %i = %begin to %end step %one : i64 {\n";
+    for (const char *name : {"x", "y"}) {
+      const std::string n = name, b = n == "x" ? "%b0" : "%b1";
+      body += "    %p" + n + " = llvm.getelementptr " + b +
+              "[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f32\n    %" + n +
+              "32 = llvm.load %p" + n + " : !llvm.ptr -> f32\n";
+      body += std::string(type) == "f32"
+                  ? "    %" + n + " = arith.addf %" + n + "32, %zero : f32\n"
+                  : "    %" + n + " = arith.truncf %" + n + "32 : f32 to f16\n";
+    }
+    int place = 0;
+    for (const char *op : {"maximumf", "minimumf", "maxnumf", "minnumf"}) {
+      const std::string n = std::to_string(place++);
+      body += "    %v" + n + " = arith." + op + " %x, %y : " + type + "\n";
+      body += std::string(type) == "f32"
+                  ? "    %w" + n + " = arith.addf %v" + n + ", %zero : f32\n"
+                  : "    %w" + n + " = arith.extf %v" + n + " : f16 to f32\n";
+      body += "    %q" + n + " = llvm.getelementptr %b2[%i, " + n +
+              "] : (!llvm.ptr, i64) -> !llvm.ptr, !llvm.array<4 x f32>\n"
+              "    llvm.store %w" +
+              n + ", %q" + n + " : f32, !llvm.ptr\n";
+    }
+    CompiledKernel kernel = compileKernels(
+        kernelText("k", 3,
+                   "  %zero = arith.constant 0.0 : f32\n" + body + "  }\n"),
+        GetParam());
+    ASSERT_EQ(kernel.errors, std::vector<std::string>());
+    std::vector<float> z(4 * x.size());
+    kernel.run({x.data(), y.data(), z.data()}, {}, x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const bool anyNaN = std::isnan(x[i]) || std::isnan(y[i]);
+      const float expected[] = {anyNaN ? NAN : std::max(x[i], y[i]),
+                                anyNaN ? NAN : std::min(x[i], y[i]),
+                                std::fmax(x[i], y[i]), std::fmin(x[i], y[i])};
+      for (int op = 0; op < 4; ++op)
+        if (std::isnan(expected[op]))
+          EXPECT_TRUE(std::isnan(z[4 * i + op])) << x[i] << ", " << y[i];
+        else
+          EXPECT_EQ(z[4 * i + op], expected[op]) << x[i] << ", " << y[i];
+    }
+  }
+}
+
 TEST_P(LevelTest, MasksOfAnyCount) {
   // Counts beyond 32 bits must not wrap when lanes are compared in 32 bits.
   CompiledKernel kernel = compileKernels(kernelText("k", 2, R"(
@@ -371,6 +424,84 @@ func.func @k(%args: !llvm.ptr, %begin: i64, %end: i64, %worker: i32, %scratch: !
           (j < 5 ? x[i * 5 + j] : 0.25f) * factors[i] + (i == 2 ? 0.25f : 0.0f);
   kernel.run({x.data(), y.data()}, {3}, 1);
   EXPECT_EQ(y, expected);
+}
+
+TEST_P(LevelTest, VectorsOfSeveralDimensions) {
+  // y0[8][4]: a transpose; y1[4][4]: a contraction of x[4][8] with itself; y2:
+  // sums of rows; y3: a reshape, gathered, compressed and expanded again.
+  const std::string text = kernelText("k", 5, R"(
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %table = memref.alloca() : memref<32xf32>
+  %out = memref.alloca() : memref<64xf32>
+  %flat = llvm.load %b0 {alignment = 4 : i64} : !llvm.ptr -> vector<32xf32>
+  %x = vector.shape_cast %flat : vector<32xf32> to vector<4x8xf32>
+  %t = vector.transpose %x, [1, 0] : vector<4x8xf32> to vector<8x4xf32>
+  %t1 = vector.shape_cast %t : vector<8x4xf32> to vector<32xf32>
+  llvm.store %t1, %b1 {alignment = 4 : i64} : vector<32xf32>, !llvm.ptr
+  %acc = arith.constant dense<1.0> : vector<4x4xf32>
+  %p = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %x, %x, %acc : vector<4x8xf32>, vector<4x8xf32> into vector<4x4xf32>
+  %p1 = vector.shape_cast %p : vector<4x4xf32> to vector<16xf32>
+  llvm.store %p1, %b2 {alignment = 4 : i64} : vector<16xf32>, !llvm.ptr
+  %init = arith.constant dense<0.5> : vector<4xf32>
+  %sums = vector.multi_reduction <add>, %x, %init [1] : vector<4x8xf32> to vector<4xf32>
+  llvm.store %sums, %b3 {alignment = 4 : i64} : vector<4xf32>, !llvm.ptr
+  vector.store %flat, %table[%c0] : memref<32xf32>, vector<32xf32>
+  %steps = vector.step : vector<8xindex>
+  %three = arith.constant dense<3> : vector<8xindex>
+  %places = arith.muli %steps, %three : vector<8xindex>
+  %c6 = arith.constant 6 : index
+  %some = vector.create_mask %c6 : vector<8xi1>
+  %pass = arith.constant dense<-1.0> : vector<8xf32>
+  %g = vector.gather %table[%c0][%places], %some, %pass : memref<32xf32>, vector<8xindex>, vector<8xi1>, vector<8xf32> into vector<8xf32>
+  %c8 = arith.constant 8 : index
+  %c16 = arith.constant 16 : index
+  %c24 = arith.constant 24 : index
+  %nothing = arith.constant dense<0.0> : vector<64xf32>
+  vector.store %nothing, %out[%c0] : memref<64xf32>, vector<64xf32>
+  vector.store %g, %out[%c0] : memref<64xf32>, vector<8xf32>
+  %zeros = arith.constant dense<0.0> : vector<8xf32>
+  %positive = arith.cmpf ogt, %g, %zeros : vector<8xf32>
+  vector.compressstore %out[%c8], %positive, %g : memref<64xf32>, vector<8xi1>, vector<8xf32>
+  %e = vector.expandload %out[%c8], %positive, %zeros : memref<64xf32>, vector<8xi1>, vector<8xf32> into vector<8xf32>
+  vector.store %e, %out[%c16] : memref<64xf32>, vector<8xf32>
+  vector.scatter %out[%c24][%places], %positive, %g : memref<64xf32>, vector<8xindex>, vector<8xi1>, vector<8xf32>
+  %all = vector.load %out[%c0] : memref<64xf32>, vector<64xf32>
+  llvm.store %all, %b4 {alignment = 4 : i64} : vector<64xf32>, !llvm.ptr
+)");
+  CompiledKernel kernel = compileKernels(text, GetParam());
+  ASSERT_EQ(kernel.errors, std::vector<std::string>());
+  std::vector<float> x = randomFloats(32, 12), transposed(32), product(16),
+                     sums(4), rest(64);
+  kernel.run(
+      {x.data(), transposed.data(), product.data(), sums.data(), rest.data()},
+      {}, 1);
+  for (int i = 0; i < 4; ++i) {
+    float sum = 0.5f;
+    for (int k = 0; k < 8; ++k) {
+      EXPECT_EQ(transposed[k * 4 + i], x[i * 8 + k]);
+      sum += x[i * 8 + k];
+    }
+    EXPECT_NEAR(sums[i], sum, 1e-5);
+    for (int j = 0; j < 4; ++j) {
+      float expected = 1;
+      for (int k = 0; k < 8; ++k)
+        expected += x[i * 8 + k] * x[j * 8 + k];
+      EXPECT_NEAR(product[i * 4 + j], expected, 1e-4);
+    }
+  }
+  std::vector<float> expected(64);
+  int next = 8;
+  for (int i = 0; i < 8; ++i) {
+    const float value = i < 6 ? x[3 * i] : -1;
+    expected[i] = value;
+    if (value <= 0)
+      continue;
+    expected[next++] = value;
+    expected[16 + i] = value;
+    expected[24 + 3 * i] = value;
+  }
+  EXPECT_EQ(rest, expected);
 }
 
 TEST_P(LevelTest, FramesAreBounded) {
