@@ -60,10 +60,10 @@ TEST(Moe, RouteIsScoreSelectWeigh) {
 TEST(Moe, ScoresAreRoundedWhereTheIrSaysSo) {
   // In bf16 the two probabilities are equal: the lower index wins.
   Program program{R"(
-    func.func @main(%l: tensor<1x2xf32>) -> (tensor<1x1xi32>, tensor<1x1xf32>, tensor<1x2xf32>) {
+    func.func @main(%l: tensor<1x2xf32>) -> (tensor<1x1xi32>, tensor<1x1xf32>, tensor<1x2xbf16>) {
       %i, %w, %s = moe.route %l score softmax as bf16 select top_k(1)
-          : tensor<1x2xf32> -> tensor<1x1xi32>, tensor<1x1xf32>, tensor<1x2xf32>
-      return %i, %w, %s : tensor<1x1xi32>, tensor<1x1xf32>, tensor<1x2xf32>
+          : tensor<1x2xf32> -> tensor<1x1xi32>, tensor<1x1xf32>, tensor<1x2xbf16>
+      return %i, %w, %s : tensor<1x1xi32>, tensor<1x1xf32>, tensor<1x2xbf16>
     })",
                   {f32({1, 2}, {1, 1.001})}};
   auto results = program.run();
