@@ -38,27 +38,10 @@ std::string interpret::resultName(mlir::func::FuncOp function, unsigned index) {
   return "result" + std::to_string(index);
 }
 
-/// The element type of a host tensor for an IR type; none if it has none.
-static std::optional<core::DType> hostType(mlir::Type type, bool exact) {
-  std::optional<Element> element = Element::ofElements(type);
-  if (!element)
-    return std::nullopt;
-  if (element->isFloat)
-    return exact ? core::DType::F64 : element->dtype;
-  switch (element->width) {
-  case 1:
-    return core::DType::Bool;
-  case 8:
-    return core::DType::I8;
-  case 16:
-    return core::DType::I16;
-  case 32:
-    return core::DType::I32;
-  case 64:
-    return core::DType::I64;
-  default:
-    return std::nullopt;
-  }
+/// The element type that a result has: exact floats stay doubles.
+static std::optional<core::DType> resultType(mlir::Type type, bool exact) {
+  std::optional<core::DType> dtype = hostType(type);
+  return dtype && exact && core::isFloat(*dtype) ? core::DType::F64 : dtype;
 }
 
 static std::string typeText(mlir::Type type) {
@@ -86,11 +69,7 @@ findInput(const std::string &name, std::span<const core::NamedTensor> inputs) {
 
 static core::Status checkInput(const std::string &name, mlir::Type type,
                                const core::Tensor &tensor) {
-  std::optional<core::DType> want = hostType(type, false);
-  bool fits =
-      want && (tensor.dtype() == *want ||
-               (*want == core::DType::I8 && tensor.dtype() == core::DType::U8));
-  if (!fits)
+  if (!isHeldBy(type, tensor.dtype()))
     return core::Error(core::ErrorId::InputDType,
                        "input '" + name + "' is " +
                            std::string(core::name(tensor.dtype())) +
@@ -228,7 +207,7 @@ runFunction(mlir::func::FuncOp function,
     arguments.push_back(valueOf(tensor, type, evaluator));
   }
   for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
-    if (!hostType(type, exact))
+    if (!resultType(type, exact))
       return faultAt(function, core::ErrorId::InterpreterUnsupported,
                      "returns " + typeText(type) +
                          ", which is no tensor or scalar of the host");
@@ -240,7 +219,7 @@ runFunction(mlir::func::FuncOp function,
   std::vector<core::NamedTensor> outputs;
   for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
     core::Result<core::Tensor> tensor =
-        tensorOf(results[index], type, *hostType(type, exact));
+        tensorOf(results[index], type, *resultType(type, exact));
     if (!tensor)
       return tensor.takeError();
     outputs.push_back({resultName(function, index), std::move(*tensor)});

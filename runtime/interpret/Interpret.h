@@ -16,8 +16,8 @@
 //   linalg   every structured op, through its maps and region
 //   arith, math, affine.{apply,min,max}   on scalars and tensors
 //   tensor   empty, dim, rank, cast, extract, insert, from_elements, splat,
-//            generate, {collapse,expand}_shape, reshape, {extract,insert}_slice,
-//            concat, pad
+//            generate, {collapse,expand}_shape, reshape,
+//            {extract,insert}_slice, concat, pad
 //   scf      for, if, while, index_switch
 //   func.call, cf.assert
 //   tm_tensor, iree_linalg_ext   sort, topk, scan, scatter, in generic form
@@ -40,9 +40,11 @@
 namespace moe::interpret {
 
 /// A stored tensor by its name in the checkpoint (a `moe.param` without a
-/// source: by the symbol's name). The data must outlive the interpretation.
-using WeightLookup =
-    std::function<core::Result<core::TensorView>(std::string_view name)>;
+/// source: by the symbol's name). `expected` is what the program makes of it,
+/// without data: whoever makes values up needs it, others need not look. The
+/// data must outlive the interpretation.
+using WeightLookup = std::function<core::Result<core::TensorView>(
+    std::string_view name, const core::TensorView &expected)>;
 
 struct Options {
   /// Leaves float results unrounded, whatever their types: what the program
@@ -65,10 +67,10 @@ std::string resultName(mlir::func::FuncOp function, unsigned index);
 /// their names, in their element types.
 ///
 /// Errors: InputMissing, InputShape, InputDType; BoundExceeded for a dimension
-/// over its `moe.bounds`; WeightMissing, WeightMismatch, WeightValue and what
-/// the lookup returns; IdOutOfRange; OutOfMemory beyond `maxBytes`;
-/// InterpreterUnsupported for an op outside the set; ProgramFault where the
-/// program has no defined result.
+/// over its `moe.bounds`; WeightsNeeded without a lookup, WeightMismatch,
+/// WeightValue and what the lookup returns; IdOutOfRange; OutOfMemory beyond
+/// `maxBytes`; InterpreterUnsupported for an op outside the set; ProgramFault
+/// where the program has no defined result.
 core::Result<std::vector<core::NamedTensor>>
 interpret(mlir::func::FuncOp function,
           std::span<const core::NamedTensor> inputs,

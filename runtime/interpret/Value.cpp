@@ -49,6 +49,34 @@ std::optional<Element> Element::ofElements(mlir::Type type) {
   return of(mlir::getElementTypeOrSelf(type));
 }
 
+std::optional<core::DType> interpret::hostType(mlir::Type type) {
+  std::optional<Element> element = Element::ofElements(type);
+  if (!element)
+    return std::nullopt;
+  if (element->isFloat)
+    return element->dtype;
+  switch (element->width) {
+  case 1:
+    return core::DType::Bool;
+  case 8:
+    return core::DType::U8;
+  case 16:
+    return core::DType::I16;
+  case 32:
+    return core::DType::I32;
+  case 64:
+    return core::DType::I64;
+  default:
+    return std::nullopt;
+  }
+}
+
+bool interpret::isHeldBy(mlir::Type type, core::DType dtype) {
+  std::optional<core::DType> own = hostType(type);
+  return own && (*own == dtype ||
+                 (*own == core::DType::U8 && dtype == core::DType::I8));
+}
+
 int64_t interpret::wrapInt(int64_t value, unsigned width) {
   if (width >= 64)
     return value;

@@ -64,6 +64,12 @@ struct Element {
   bool operator==(const Element &) const = default;
 };
 
+/// The element type that a host tensor of an IR type has; none where there is
+/// none. Signless i8 are bytes without a meaning of their own: u8.
+std::optional<core::DType> hostType(mlir::Type type);
+/// True where a host tensor's elements are those of an IR type.
+bool isHeldBy(mlir::Type type, core::DType dtype);
+
 /// `value` as an integer of `width` bits is held; the upper bits are dropped.
 int64_t wrapInt(int64_t value, unsigned width);
 /// What a held integer means as signed and as unsigned: i1 true is -1 and 1.

@@ -53,29 +53,6 @@ private:
 
 } // namespace
 
-/// True where a stored tensor's bytes are elements of the IR's type.
-static bool holds(core::DType dtype, mlir::Type type) {
-  using core::DType;
-  std::optional<Element> element = Element::of(type);
-  if (!element)
-    return false;
-  if (element->isFloat)
-    return dtype == element->dtype;
-  switch (dtype) {
-  case DType::I64:
-  case DType::I32:
-  case DType::I16:
-    return element->width == 8 * core::byteSize(dtype);
-  case DType::I8:
-  case DType::U8:
-    return element->width == 8;
-  case DType::Bool:
-    return element->width == 1;
-  default:
-    return false;
-  }
-}
-
 core::Result<core::TensorView> Reader::stored(int64_t expert) const {
   std::string name = source.pattern;
   if (size_t at = name.find("{e}"); at != std::string::npos)
@@ -84,21 +61,23 @@ core::Result<core::TensorView> Reader::stored(int64_t expert) const {
     return core::Error(core::ErrorId::WeightsNeeded,
                        "the function reads tensor '" + name +
                            "', and no weights were given");
-  core::Result<core::TensorView> view = lookup(name);
+  mlir::Type element = source.stored.getElementType();
+  core::TensorView expected;
+  expected.dtype = *hostType(element);
+  expected.shape.assign(source.stored.getShape().begin(),
+                        source.stored.getShape().end());
+  core::Result<core::TensorView> view = lookup(name, expected);
   if (!view)
     return view;
-  std::vector<int64_t> shape(source.stored.getShape().begin(),
-                             source.stored.getShape().end());
-  if (view->shape != shape ||
-      !holds(view->dtype, source.stored.getElementType())) {
+  if (view->shape != expected.shape || !isHeldBy(element, view->dtype)) {
     std::string want;
-    llvm::raw_string_ostream(want) << source.stored.getElementType();
+    llvm::raw_string_ostream(want) << element;
     return core::Error(core::ErrorId::WeightMismatch,
                        "tensor '" + name + "' is " +
                            std::string(core::name(view->dtype)) + " " +
                            core::shapeStr(view->shape) + ", parameter @" +
                            param.getSymName().str() + " is made of " + want +
-                           " " + core::shapeStr(shape));
+                           " " + core::shapeStr(expected.shape));
   }
   return view;
 }
@@ -173,7 +152,7 @@ static core::Status loadParam(Call &call) {
   if (!param)
     return call.fault("expects a moe.param named @" + op.getParam());
   auto type = mlir::cast<mlir::RankedTensorType>(param.getType());
-  if (!Element::ofElements(type))
+  if (!hostType(type))
     return unsupported(op);
   Source source;
   if (SourceAttr attribute = param.getSourceAttr()) {

@@ -86,7 +86,9 @@ struct Program {
     std::vector<core::NamedTensor> inputs;
     for (size_t index = 0; index < arguments.size(); ++index)
       inputs.push_back({argumentName(func, index), arguments[index]});
-    auto lookup = [&](std::string_view name) -> core::Result<core::TensorView> {
+    auto lookup =
+        [&](std::string_view name,
+            const core::TensorView &) -> core::Result<core::TensorView> {
       auto weight = weights.find(name);
       if (weight == weights.end())
         return core::Error(core::ErrorId::TensorNotFound,
