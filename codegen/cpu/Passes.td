@@ -68,6 +68,61 @@ def EmulateIsaPass : Pass<"moe-emulate-isa", "::mlir::ModuleOp"> {
   ];
 }
 
+def LowerKernelsPass : Pass<"moe-lower-kernels", "::mlir::ModuleOp"> {
+  let summary = "Write each kernel as a leaf function over buffers";
+  let description = [{
+    This is where tensors end. Every `moe_exec.kernel` of the module becomes a
+    function of the kernel ABI (codegen/abi/kernel.h) in a nested module
+    `@kernels`, made of scf, arith, math, vector and llvm ops; its plans decide
+    the loops. Kernels and programs stay as they are: they say how the functions
+    are launched.
+
+    The inner loops of matmuls are private functions of that module, which
+    kernels with the same weight type share.
+
+    Before:
+
+    ```mlir
+    module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
+      moe_exec.kernel @relu(%x: tensor<?x64xf32>) -> tensor<?x64xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>,
+                                                   affine_map<(d0) -> (d0)>]} {
+        %y = moe.activate relu(%x) : (tensor<?x64xf32>) -> tensor<?x64xf32>
+        moe_exec.return %y : tensor<?x64xf32>
+      }
+    }
+    ```
+
+    After, beside the kernel:
+
+    ```mlir
+    module @kernels {
+      func.func @relu(%args: !llvm.ptr, %begin: i64, %end: i64, %worker: i32,
+                      %scratch: !llvm.ptr) attributes {moe.kernel} {
+        ...
+        scf.for %row = %begin to %end step %c1 : i64 {
+          scf.for %column = %c0 to %c64 step %c1 : i64 {
+            ...
+            %x = llvm.load %px : !llvm.ptr -> f32
+            %y = arith.maximumf %x, %zero : f32
+            llvm.store %y, %py : f32, !llvm.ptr
+          }
+        }
+        return
+      }
+    }
+    ```
+
+    A kernel that cannot be lowered is an error that says which op and why.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::moe::cpu::MoeCpuDialect"
+  ];
+}
+
 def ToLlvmPass : Pass<"moe-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Lower kernels to the LLVM dialect for one target";
   let description = [{

@@ -1,0 +1,304 @@
+//===- EmitIndex.cpp - Capacity, groups and tiles -------------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The index work of a layer is a few passes over T*K integers whose steps
+// depend on each other; one thread does it before another would have started.
+// Ids come from a caller too: one that names no expert counts as none, and
+// nothing is written outside of the buffers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/codegen/cpu/Emitters.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::cpu;
+
+namespace {
+
+class IndexEmitter {
+public:
+  explicit IndexEmitter(KernelFrame &frame);
+
+  void emit(CapacityOp op);
+  void emit(GroupOp op);
+  void emit(GroupsFromOffsetsOp op);
+  void emit(OffsetsOp op);
+  void emit(TilesOp op);
+
+private:
+  Value read(Value base, Value index) {
+    return l.toI64(l.loadElement(i32, base, index));
+  }
+  void write(Value value, Value base, Value index) {
+    l.store(l.toI32(value), l.element(base, i32, index));
+  }
+  /// Whether first <= x < first + count.
+  Value inRange(Value x, int64_t first, int64_t count) {
+    return arith::CmpIOp::create(l.b, l.loc, arith::CmpIPredicate::ult,
+                                 l.sub(x, l.i64(first)), l.i64(count));
+  }
+  Value one() { return l.i64(1); }
+  Value numSlots(Value ids) {
+    const TensorBuffer &buffer = frame.tensor(ids);
+    return l.mul(buffer.sizes[0], buffer.sizes[1]);
+  }
+  void clearCounters(int64_t count) {
+    l.loop(l.i64(count), [&](Value i) { write(l.i64(0), counters, i); });
+  }
+  Value idsBase(Value ids);
+  GroupsBuffer groupsOf(Value groups);
+
+  KernelFrame &frame;
+  LeafBuilder &l;
+  Type i32;
+  Value counters; ///< an i32 an expert, and one for what is none
+  llvm::DenseMap<Value, GroupsBuffer> ownGroups;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Where values are
+//===----------------------------------------------------------------------===//
+
+/// The group that reads these ids, which says how many experts there are.
+static GroupOp groupOf(Value ids) {
+  for (Operation *user : ids.getUsers())
+    if (auto group = dyn_cast<GroupOp>(user))
+      return group;
+  return {};
+}
+
+static int64_t countersOf(int64_t experts) { return (experts + 16) / 16 * 16; }
+
+static int64_t numExperts(Value groups) {
+  return cast<GroupsType>(groups.getType()).getNumExperts();
+}
+
+/// Calls `each` for every groups value that the kernel makes for itself alone,
+/// with its place in scratch; returns the bytes of scratch.
+static int64_t layOutScratch(exec::KernelOp kernel,
+                             function_ref<void(Value, int64_t)> each) {
+  Block &body = kernel.getBody().front();
+  int64_t experts = 0;
+  for (Operation &op : body)
+    if (isa<GroupOp, GroupsFromOffsetsOp>(op))
+      experts = std::max(experts, numExperts(op.getResult(0)));
+  int64_t bytes = 4 * countersOf(experts);
+  for (Operation &op : body)
+    if (isa<GroupOp, GroupsFromOffsetsOp>(op) &&
+        !llvm::is_contained(body.getTerminator()->getOperands(),
+                            op.getResult(0))) {
+      each(op.getResult(0), bytes);
+      bytes += 4 * countersOf(numExperts(op.getResult(0)));
+    }
+  return bytes;
+}
+
+int64_t moe::cpu::indexScratch(exec::KernelOp kernel) {
+  return layOutScratch(kernel, [](Value, int64_t) {});
+}
+
+IndexEmitter::IndexEmitter(KernelFrame &frame)
+    : frame(frame), l(frame.l), i32(l.b.getI32Type()),
+      counters(frame.scratch(0)) {
+  // Of groups that stay in the kernel only the offsets are of use.
+  layOutScratch(frame.kernel, [&](Value groups, int64_t offset) {
+    ownGroups[groups] = {
+        frame.scratch(offset), {}, {}, {}, cast<GroupsType>(groups.getType())};
+  });
+}
+
+GroupsBuffer IndexEmitter::groupsOf(Value groups) {
+  auto own = ownGroups.find(groups);
+  return own == ownGroups.end() ? frame.groups(groups) : own->second;
+}
+
+/// Ids that only a group of this kernel reads lie where that group will put the
+/// rows: it reads a slot's id before it writes the slot's row.
+Value IndexEmitter::idsBase(Value ids) {
+  if (frame.hasBuffer(ids))
+    return frame.tensor(ids).base;
+  return groupsOf(groupOf(ids).getGroups()).rowOfSlot;
+}
+
+std::string moe::cpu::whyIndexUnsupported(exec::KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  auto returned = [&](Value value) {
+    return llvm::is_contained(body.getTerminator()->getOperands(), value);
+  };
+  for (auto op : body.getOps<CapacityOp>()) {
+    GroupOp group = groupOf(op.getKeptIds());
+    if (!group)
+      return "moe.capacity without a moe.group of its ids does not say how "
+             "many experts there are";
+    if (!returned(op.getKeptIds()) &&
+        (!op.getKeptIds().hasOneUse() || !returned(group.getGroups())))
+      return "the ids of moe.capacity have several readers and no buffer";
+    if (!isa<BlockArgument>(op.getIds()) ||
+        !isa<BlockArgument>(op.getWeights()))
+      return "moe.capacity reads what another op of its kernel makes";
+  }
+  for (auto op : body.getOps<GroupOp>())
+    if (!isa<BlockArgument>(op.getIds()) &&
+        !op.getIds().getDefiningOp<CapacityOp>())
+      return "moe.group reads what another op of its kernel makes";
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+void IndexEmitter::emit(CapacityOp op) {
+  const TensorBuffer &in = frame.tensor(op.getIds());
+  Value kept = idsBase(op.getKeptIds());
+  int64_t experts = numExperts(groupOf(op.getKeptIds()).getGroups());
+  clearCounters(experts);
+  auto visit = [&](Value slot) {
+    Value id = read(in.base, slot);
+    Value named = inRange(id, 0, experts);
+    Value counter = l.select(named, id, l.i64(experts));
+    Value taken = read(counters, counter);
+    Value keep = arith::AndIOp::create(l.b, l.loc, named,
+                                       l.less(taken, l.i64(op.getCap())));
+    write(l.add(taken, l.select(keep, one(), l.i64(0))), counters, counter);
+    write(l.select(keep, id, l.i64(-1)), kept, slot);
+    if (!frame.hasBuffer(op.getKeptWeights()))
+      return;
+    const TensorBuffer &weights = frame.tensor(op.getWeights());
+    Value weight = l.loadElement(weights.element, weights.base, slot);
+    l.store(l.select(keep, weight, l.constant(weights.element, 0)),
+            l.element(frame.tensor(op.getKeptWeights()).base, weights.element,
+                      slot));
+  };
+  Value tokens = in.sizes[0], slots = in.sizes[1];
+  if (op.getOrder() == CapacityOrder::TokenMajor)
+    l.loop(l.mul(tokens, slots), visit);
+  else
+    l.loop(slots, [&](Value j) {
+      l.loop(tokens, [&](Value t) { visit(l.add(l.mul(t, slots), j)); });
+    });
+}
+
+/// A stable counting sort of the slots by expert.
+void IndexEmitter::emit(GroupOp op) {
+  GroupsBuffer groups = groupsOf(op.getGroups());
+  const int64_t experts = groups.type.getNumExperts();
+  Value ids = idsBase(op.getIds());
+  Value slots = groups.rows ? groups.rows : numSlots(op.getIds());
+  auto local = [&](Value id) {
+    return inRange(id, groups.type.getLocalFirst(),
+                   groups.type.getLocalCount());
+  };
+  clearCounters(experts + 1);
+  l.loop(slots, [&](Value slot) {
+    Value id = read(ids, slot);
+    Value counter = l.select(local(id), id, l.i64(experts));
+    write(l.add(read(counters, counter), 1), counters, counter);
+  });
+  Value rows = l.loop(l.i64(0), l.i64(experts), 1, ValueRange(l.i64(0)),
+                      [&](Value e, ValueRange begin) {
+                        Value count = read(counters, e);
+                        write(begin[0], groups.offsets, e);
+                        write(begin[0], counters, e);
+                        return LeafBuilder::Values{l.add(begin[0], count)};
+                      })[0];
+  write(rows, groups.offsets, l.i64(experts));
+  if (!groups.rowOfSlot)
+    return;
+  l.loop(slots, [&](Value slot) {
+    Value id = read(ids, slot);
+    Value here = local(id);
+    l.choose(
+        here, TypeRange(),
+        [&] {
+          Value row = read(counters, id);
+          write(l.add(row, 1), counters, id);
+          write(slot, groups.slotOfRow, row);
+          write(row, groups.rowOfSlot, slot);
+          return LeafBuilder::Values();
+        },
+        [&] {
+          write(l.i64(-1), groups.rowOfSlot, slot);
+          return LeafBuilder::Values();
+        });
+  });
+  l.loop(rows, slots, 1,
+         [&](Value row) { write(l.i64(-1), groups.slotOfRow, row); });
+}
+
+/// Offsets come from outside: they are made to ascend and stay within the rows.
+void IndexEmitter::emit(GroupsFromOffsetsOp op) {
+  GroupsBuffer groups = groupsOf(op.getGroups());
+  const TensorBuffer &given = frame.tensor(op.getOffsets());
+  l.loop(l.i64(0), l.i64(groups.type.getNumExperts() + 1), 1,
+         ValueRange(l.i64(0)), [&](Value e, ValueRange previous) {
+           Value offset = l.max(read(given.base, e), previous[0]);
+           if (groups.rows)
+             offset = l.min(offset, groups.rows);
+           write(offset, groups.offsets, e);
+           return LeafBuilder::Values{offset};
+         });
+  if (groups.slotOfRow)
+    l.loop(groups.rows,
+           [&](Value row) { write(l.i64(-1), groups.slotOfRow, row); });
+}
+
+void IndexEmitter::emit(OffsetsOp op) {
+  GroupsBuffer groups = groupsOf(op.getGroups());
+  const TensorBuffer &result = frame.tensor(op.getResult());
+  l.loop(l.i64(groups.type.getNumExperts() + 1),
+         [&](Value e) { write(read(groups.offsets, e), result.base, e); });
+}
+
+/// Cuts as dialect/plan/TileWalk.h defines.
+void IndexEmitter::emit(TilesOp op) {
+  GroupsBuffer groups = groupsOf(op.getGroups());
+  const TilesBuffer &tiles = frame.tiles(op.getTiles());
+  const int64_t tileRows = cast<TilesType>(op.getTiles().getType()).getRows();
+  Value total = l.loop(
+      l.i64(0), l.i64(groups.type.getNumExperts()), 1, ValueRange(l.i64(0)),
+      [&](Value e, ValueRange made) {
+        Value begin = read(groups.offsets, e);
+        Value rows = l.sub(read(groups.offsets, l.add(e, 1)), begin);
+        Value count = l.ceilDiv(rows, tileRows);
+        Value divisor = l.max(count, one());
+        Value small = l.div(rows, divisor), larger = l.rem(rows, divisor);
+        l.loop(l.i64(0), count, 1, ValueRange(begin),
+               [&](Value i, ValueRange first) {
+                 Value size =
+                     l.add(small, l.select(l.less(i, larger), one(), l.i64(0)));
+                 Value end = l.add(first[0], size);
+                 Value entry = l.mul(l.add(made[0], i), 3);
+                 write(e, tiles.list, entry);
+                 write(first[0], tiles.list, l.add(entry, 1));
+                 write(end, tiles.list, l.add(entry, 2));
+                 return LeafBuilder::Values{end};
+               });
+        return LeafBuilder::Values{l.add(made[0], count)};
+      })[0];
+  l.store(total, tiles.count);
+}
+
+void moe::cpu::emitIndex(KernelFrame &frame) {
+  LeafBuilder &l = frame.l;
+  IndexEmitter emitter(frame);
+  // One task; a range without it has nothing to do.
+  l.when(l.less(frame.begin, frame.end), [&] {
+    for (Operation &op : frame.kernel.getBody().front())
+      llvm::TypeSwitch<Operation *>(&op)
+          .Case<CapacityOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp, TilesOp>(
+              [&](auto index) { emitter.emit(index); });
+  });
+}

@@ -1,0 +1,330 @@
+//===- EmitMatmul.cpp - Grouped matmuls -----------------------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A task packs its tile's rows, runs every block of them against every panel,
+// and puts the sums through the epilogue while they are in cache. Sums of a
+// block leave the registers once, for a small buffer: so the epilogue exists
+// once a kernel and not once a block size, and the inner loop stays bare.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/codegen/cpu/Emitters.h"
+#include "moe/codegen/cpu/MatmulShape.h"
+#include "moe/codegen/cpu/TileFunction.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::cpu;
+
+namespace {
+
+/// The rows of one task: of expert `expert` (global number), rows [first,
+/// first + count), in `blocks` blocks of `small` rows, or one more for the
+/// first `larger`.
+struct RowTile {
+  Value index, expert, first, count;
+  Value blocks, small, larger;
+};
+
+class MatmulEmitter {
+public:
+  MatmulEmitter(KernelFrame &frame, GroupedMatmulOp op)
+      : frame(frame), l(frame.l), op(op), shape(op, frame.target) {}
+
+  void run();
+
+private:
+  Type f32() { return l.b.getF32Type(); }
+  RowTile rowTile(Value index);
+  Value slotOf(Value row);
+  Value sourceRow(Value row);
+  void forBlocks(const RowTile &tile,
+                 function_ref<void(Value first, Value rows)> body);
+  void packRows(const RowTile &tile, Value depthBegin, Value depth);
+  void packRow(Value source, Value target, Value rows, Value depth);
+  void panels(const RowTile &tile, Value panelBegin, Value panelCount);
+  void callTile(Value rows, ArrayRef<Value> arguments);
+  void epilogue(const RowTile &tile, Value panelBegin, Value panelCount);
+  Value operand(unsigned index, const RowTile &tile, Value row, Value column,
+                int64_t width);
+
+  KernelFrame &frame;
+  LeafBuilder &l;
+  GroupedMatmulOp op;
+  const MatmulShape shape;
+  Value weights, packedRows, sums;
+  Value slotsPerToken; ///< with gather
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+RowTile MatmulEmitter::rowTile(Value index) {
+  RowTile tile;
+  tile.index = index;
+  if (op.getGroups()) {
+    const TilesBuffer &tiles = frame.tiles(op.getTiles());
+    Type i32 = l.b.getI32Type();
+    auto field = [&](int64_t number) {
+      return l.toI64(
+          l.loadElement(i32, tiles.list, l.add(l.mul(index, 3), number)));
+    };
+    tile.expert = field(0);
+    tile.first = field(1);
+    tile.count = l.sub(field(2), tile.first);
+  } else {
+    // Equal tiles of all rows, as dialect/plan/TileWalk.h cuts a group.
+    Value rows = frame.tensor(op.getResult()).sizes[0];
+    Value tiles = l.ceilDiv(rows, shape.tileRows);
+    Value small = l.div(rows, tiles), larger = l.rem(rows, tiles);
+    tile.expert = l.i64(0);
+    tile.first = l.add(l.mul(index, small), l.min(index, larger));
+    tile.count =
+        l.add(small, l.select(l.less(index, larger), l.i64(1), l.i64(0)));
+  }
+  tile.blocks = l.ceilDiv(tile.count, shape.rows);
+  tile.small = l.div(tile.count, tile.blocks);
+  tile.larger = l.rem(tile.count, tile.blocks);
+  return tile;
+}
+
+/// The flat slot of a row; 0 for the rows that no slot has, which no task
+/// should meet.
+Value MatmulEmitter::slotOf(Value row) {
+  Value slot = l.toI64(l.loadElement(
+      l.b.getI32Type(), frame.groups(op.getGroups()).slotOfRow, row));
+  return l.max(slot, l.i64(0));
+}
+
+Value MatmulEmitter::sourceRow(Value row) {
+  if (!op.getGather())
+    return row;
+  return l.div(slotOf(row), slotsPerToken);
+}
+
+void MatmulEmitter::forBlocks(const RowTile &tile,
+                              function_ref<void(Value, Value)> body) {
+  l.loop(tile.blocks, [&](Value block) {
+    Value first = l.add(l.mul(block, tile.small), l.min(block, tile.larger));
+    Value one = l.select(l.less(block, tile.larger), l.i64(1), l.i64(0));
+    body(first, l.add(tile.small, one));
+  });
+}
+
+/// The tile's rows at k in [depthBegin, depthBegin + depth), block by block.
+void MatmulEmitter::packRows(const RowTile &tile, Value depthBegin,
+                             Value depth) {
+  const TensorBuffer &lhs = frame.tensor(op.getLhs());
+  forBlocks(tile, [&](Value first, Value rows) {
+    Value block = l.offset(packedRows, l.mul(first, 4 * shape.depthPadded()));
+    l.loop(rows, [&](Value r) {
+      Value source = sourceRow(l.add(tile.first, l.add(first, r)));
+      Value at = l.add(l.mul(source, shape.depth), depthBegin);
+      packRow(l.element(lhs.base, lhs.element, at),
+              l.offset(block, l.mul(r, 4 * rowRun)), rows, depth);
+    });
+  });
+}
+
+/// Copies runs of a row, as f32, to every `rows`-th run of a block.
+void MatmulEmitter::packRow(Value source, Value target, Value rows,
+                            Value depth) {
+  Type element = frame.tensor(op.getLhs()).element;
+  Value stride = l.mul(rows, 4 * rowRun);
+  Value runs = l.div(depth, rowRun);
+  Type run = VectorType::get({rowRun}, element);
+  l.loop(runs, [&](Value i) {
+    Value x = l.load(run, l.element(source, element, l.mul(i, rowRun)));
+    l.store(l.toFloat(x, f32()), l.offset(target, l.mul(i, stride)));
+  });
+  Value done = l.mul(runs, rowRun);
+  Value last = l.offset(target, l.mul(runs, stride));
+  l.loop(done, depth, 1, [&](Value k) {
+    Value x = l.loadElement(element, source, k);
+    l.store(l.toFloat(x, f32()), l.element(last, f32(), l.sub(k, done)));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// Calls the tile function for a block of `rows` rows.
+void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
+  SmallVector<int64_t> cases;
+  for (int64_t i = 1; i < shape.rows; ++i)
+    cases.push_back(i);
+  auto call = [&](int64_t rows) {
+    TileShape tile{rows,           shape.vectors(),
+                   shape.lanes,    shape.streamsFor(rows),
+                   shape.prefetch, shape.weight};
+    func::FuncOp function = getTileFunction(frame.leaves, tile);
+    func::CallOp::create(l.b, l.loc, function, arguments);
+  };
+  Value index =
+      arith::IndexCastOp::create(l.b, l.loc, l.b.getIndexType(), rows);
+  auto branch = scf::IndexSwitchOp::create(l.b, l.loc, TypeRange(), index,
+                                           cases, cases.size());
+  OpBuilder::InsertionGuard guard(l.b);
+  auto fill = [&](Region &region, int64_t rows) {
+    l.b.setInsertionPointToStart(&region.emplaceBlock());
+    call(rows);
+    scf::YieldOp::create(l.b, l.loc);
+  };
+  for (auto [region, rows] : llvm::zip(branch.getCaseRegions(), cases))
+    fill(region, rows);
+  fill(branch.getDefaultRegion(), shape.rows);
+}
+
+/// Panels [panelBegin, panelBegin + panelCount) of the tile, at most as many
+/// as the buffer of sums holds.
+void MatmulEmitter::panels(const RowTile &tile, Value panelBegin,
+                           Value panelCount) {
+  Value sumStride = l.mul(tile.count, 4 * shape.width());
+  Value numSums = l.mul(panelCount, l.mul(tile.count, shape.width()));
+  l.lanes(numSums, shape.lanes, /*whole=*/true, [&](int64_t width, Value i) {
+    l.store(l.constant(l.widened(f32(), width), 0), l.element(sums, f32(), i));
+  });
+
+  Value expert = l.sub(tile.expert, l.i64(shape.firstExpert));
+  Value first = l.offset(weights, l.add(l.mul(expert, shape.expertBytes),
+                                        l.mul(panelBegin, shape.panelBytes())));
+  // A single block walks several panels at once; otherwise a panel stays in
+  // cache while the blocks pass over it.
+  Value oneBlock = l.equal(tile.blocks, l.i64(1));
+  Value group = l.select(oneBlock, panelCount, l.i64(1));
+  Value groups = l.select(oneBlock, l.i64(1), panelCount);
+  auto run = [&](Value depthBegin, Value depth) {
+    Value atDepth = l.offset(first, l.mul(depthBegin, shape.stepBytes()));
+    l.loop(groups, [&](Value panel) {
+      Value panelAt = l.offset(atDepth, l.mul(panel, shape.panelBytes()));
+      Value sumsAt = l.offset(sums, l.mul(panel, sumStride));
+      forBlocks(tile, [&](Value row, Value rows) {
+        callTile(rows,
+                 {l.offset(packedRows, l.mul(row, 4 * shape.depthPadded())),
+                  panelAt, l.offset(sumsAt, l.mul(row, 4 * shape.width())),
+                  depth, group, l.i64(shape.panelBytes()), sumStride});
+      });
+    });
+  };
+  if (shape.depthRuns() == 1)
+    run(l.i64(0), l.i64(shape.depth));
+  else
+    l.loop(l.i64(0), l.i64(shape.depth), shape.depthRun, [&](Value k) {
+      Value depth = l.min(l.i64(shape.depthRun), l.sub(l.i64(shape.depth), k));
+      packRows(tile, k, depth);
+      run(k, depth);
+    });
+  epilogue(tile, panelBegin, panelCount);
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue
+//===----------------------------------------------------------------------===//
+
+Value MatmulEmitter::operand(unsigned index, const RowTile &tile, Value row,
+                             Value column, int64_t width) {
+  Value tensor = op.getEpilogueOperands()[index];
+  Value expert = l.sub(tile.expert, l.i64(shape.firstExpert));
+  auto vectorAt = [&](Value line) {
+    Value at = l.add(l.mul(line, shape.columnsTotal), column);
+    return frame.elements(tensor, at, width);
+  };
+  auto scalarAt = [&](Value at) {
+    return l.splat(frame.elements(tensor, at, 1), width);
+  };
+  switch (op.getIndexOf(index)) {
+  case EpilogueIndex::Columns:
+    return vectorAt(expert);
+  case EpilogueIndex::Elements:
+    return vectorAt(row);
+  case EpilogueIndex::Slots:
+    return scalarAt(slotOf(row));
+  case EpilogueIndex::Experts:
+    return scalarAt(expert);
+  }
+  llvm_unreachable("a known index");
+}
+
+void MatmulEmitter::epilogue(const RowTile &tile, Value panelBegin,
+                             Value panelCount) {
+  const TensorBuffer &result = frame.tensor(op.getResult());
+  const bool whole = shape.columnsTotal % shape.lanes == 0;
+  l.loop(panelCount, [&](Value panel) {
+    Value column0 = l.mul(l.add(panelBegin, panel), shape.columns);
+    Value columns =
+        l.min(l.i64(shape.columns), l.sub(l.i64(shape.columnsTotal), column0));
+    l.loop(tile.count, [&](Value r) {
+      Value row = l.add(tile.first, r);
+      Value line = l.add(l.mul(panel, tile.count), r);
+      Value sumsAt = l.offset(sums, l.mul(line, 4 * shape.width()));
+      l.lanes(columns, shape.lanes, whole, [&](int64_t width, Value j) {
+        Value column = l.add(column0, j);
+        SmallVector<Value> arguments;
+        for (unsigned side = 0; side < op.getNumRhs(); ++side)
+          arguments.push_back(
+              l.load(l.widened(f32(), width),
+                     l.element(sumsAt, f32(), l.add(j, side * shape.columns))));
+        for (unsigned i = 0; i < op.getEpilogueOperands().size(); ++i)
+          arguments.push_back(operand(i, tile, row, column, width));
+        Value value =
+            cloneWidened(l, op.getEpilogue().front(), arguments, width)[0];
+        Value at = l.add(l.mul(row, shape.columnsTotal), column);
+        l.store(value, l.element(result.base, result.element, at));
+      });
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tasks
+//===----------------------------------------------------------------------===//
+
+void MatmulEmitter::run() {
+  weights = frame.packed(op.getRhs()[0]);
+  packedRows = frame.scratch(0);
+  sums = frame.scratch(shape.packedRowBytes());
+  if (op.getGather()) {
+    Value tokens = frame.tensor(op.getLhs()).sizes[0];
+    Value slots = frame.groups(op.getGroups()).rows;
+    slotsPerToken = l.max(l.div(slots, l.max(tokens, l.i64(1))), l.i64(1));
+  }
+  const int64_t columnTasks = shape.columnTasks();
+  auto task = [&](Value task, ValueRange carried) {
+    RowTile tile = rowTile(l.div(task, columnTasks));
+    // Tasks of one tile follow each other: its rows are packed once a range.
+    if (shape.depthRuns() == 1) {
+      Value known = l.equal(tile.index, carried[0]);
+      l.choose(
+          known, TypeRange(), [] { return LeafBuilder::Values(); },
+          [&] {
+            packRows(tile, l.i64(0), l.i64(shape.depth));
+            return LeafBuilder::Values();
+          });
+    }
+    Value panelBegin = l.mul(l.rem(task, columnTasks), shape.panelsPerTask);
+    Value panelEnd =
+        l.min(l.add(panelBegin, shape.panelsPerTask), l.i64(shape.panels()));
+    l.loop(panelBegin, panelEnd, shape.panelsAtOnce(), [&](Value panel) {
+      panels(tile, panel,
+             l.min(l.i64(shape.panelsAtOnce()), l.sub(panelEnd, panel)));
+    });
+    return LeafBuilder::Values{tile.index};
+  };
+  l.loop(frame.begin, frame.end, 1, ValueRange(l.i64(-1)), task);
+}
+
+void moe::cpu::emitMatmul(KernelFrame &frame, GroupedMatmulOp op) {
+  MatmulEmitter(frame, op).run();
+}

@@ -1,0 +1,55 @@
+//===- MatmulShape.cpp - The numbers of a planned matmul ------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/codegen/cpu/MatmulShape.h"
+
+#include "moe/codegen/cpu/TileFunction.h"
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::cpu;
+
+MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan,
+                         cpu::TargetAttr target) {
+  columnsTotal = op.getNumColumns();
+  depth = op.getDepth();
+  sides = op.getNumRhs();
+  experts = op.getNumGroups();
+  firstExpert = op.getGroups()
+                    ? cast<GroupsType>(op.getGroups().getType()).getLocalFirst()
+                    : 0;
+  RankedTensorType rhs = op.getRhsType(0);
+  weight = rhs.getElementType();
+  lanes = target.getLanes();
+  rows = plan.getRows();
+  columns = plan.getColumns();
+  tileRows = plan.getTileRows();
+  panelsPerTask =
+      std::min(plan.getPanelsPerTask(), std::max<int64_t>(panels(), 1));
+  streams = plan.getStreams();
+  prefetch = plan.getPrefetch();
+  depthRun = plan.getDepth() ? std::min(plan.getDepth(), depth) : depth;
+  depthRun = std::max<int64_t>(depthRun, 1);
+  SmallVector<RankedTensorType> tensors(sides, rhs);
+  expertBytes = plan.getWeightLayout().getBytesPerExpert(tensors);
+}
+
+MatmulShape::MatmulShape(GroupedMatmulOp op, cpu::TargetAttr target)
+    : MatmulShape(op, cast<MatmulAttr>(op->getAttr(MoeDialect::kPlanAttr)),
+                  target) {}
+
+int64_t MatmulShape::depthPadded() const {
+  return (depthRun + rowRun - 1) / rowRun * rowRun;
+}
+
+int64_t MatmulShape::streamsFor(int64_t blockRows) const {
+  int64_t count = 1;
+  while (2 * count <= streams && 2 * count * blockRows <= rows)
+    count *= 2;
+  return count;
+}

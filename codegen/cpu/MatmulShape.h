@@ -1,0 +1,67 @@
+//===- MatmulShape.h - The numbers of a planned matmul -----------*- C++
+//-*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An op and its plan as the sizes that the emitter, the launch (tasks, scratch)
+// and the cost model count with: one definition for the three.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_CODEGEN_CPU_MATMULSHAPE_H
+#define MOE_CODEGEN_CPU_MATMULSHAPE_H
+
+#include "moe/codegen/cpu/MoeCpuDialect.h"
+#include "moe/dialect/MoeOps.h"
+
+namespace moe::cpu {
+
+struct MatmulShape {
+  // Of the op.
+  int64_t columnsTotal, depth, sides;
+  int64_t experts, firstExpert;
+  mlir::Type weight;
+  // Of the plan and target.
+  int64_t lanes, rows, columns, tileRows, panelsPerTask, streams, prefetch;
+  int64_t depthRun; ///< k that are packed at a time
+  int64_t expertBytes;
+
+  MatmulShape(GroupedMatmulOp op, MatmulAttr plan, TargetAttr target);
+  /// With the plan that the op carries.
+  MatmulShape(GroupedMatmulOp op, TargetAttr target);
+
+  /// f32 elements of a step of a panel, and vectors.
+  int64_t width() const { return columns * sides; }
+  int64_t vectors() const { return width() / lanes; }
+  int64_t stepBytes() const {
+    return width() * weight.getIntOrFloatBitWidth() / 8;
+  }
+  int64_t panelBytes() const { return depth * stepBytes(); }
+  int64_t panels() const { return (columnsTotal + columns - 1) / columns; }
+  int64_t columnTasks() const {
+    return std::max<int64_t>((panels() + panelsPerTask - 1) / panelsPerTask, 1);
+  }
+  int64_t depthRuns() const {
+    return std::max<int64_t>((depth + depthRun - 1) / depthRun, 1);
+  }
+  /// f32 elements of a packed row.
+  int64_t depthPadded() const;
+  /// Panels whose sums are kept before the epilogue takes them.
+  int64_t panelsAtOnce() const {
+    return std::min(depthRuns() == 1 ? streams : panelsPerTask, panelsPerTask);
+  }
+  /// Panels that a block of so many rows walks at once.
+  int64_t streamsFor(int64_t blockRows) const;
+  /// Scratch of a worker: the packed rows, then the sums.
+  int64_t packedRowBytes() const { return 4 * tileRows * depthPadded(); }
+  int64_t sumBytes() const { return 4 * panelsAtOnce() * tileRows * width(); }
+  int64_t scratchBytes() const { return packedRowBytes() + sumBytes(); }
+};
+
+} // namespace moe::cpu
+
+#endif // MOE_CODEGEN_CPU_MATMULSHAPE_H

@@ -1,0 +1,191 @@
+//===- TileFunction.cpp - The inner loop of a matmul ----------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/codegen/cpu/TileFunction.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace moe::cpu;
+
+namespace {
+
+/// Emits the loops of one tile function.
+struct TileEmitter {
+  LeafBuilder l;
+  TileShape shape;
+  Value rows, panel, sums, depth, panelStride, sumStride;
+
+  using Values = LeafBuilder::Values;
+  Type f32() { return l.b.getF32Type(); }
+  Type vector() { return VectorType::get({shape.lanes}, f32()); }
+  int64_t stepBytes() const { return shape.width() * byteWidth(shape.weight); }
+
+  /// Row r of panel s, vector v, in the accumulators.
+  size_t at(int64_t s, int64_t r, int64_t v) const {
+    return (s * shape.rows + r) * shape.vectors + v;
+  }
+  Value sumPointer(Value sumBase, int64_t r, int64_t v) {
+    return l.offset(sumBase, 4 * (r * shape.width() + v * shape.lanes));
+  }
+
+  Value weightAt(Value base, int64_t v) {
+    Type stored = VectorType::get({shape.lanes}, shape.weight);
+    Value at = l.offset(base, v * shape.lanes * byteWidth(shape.weight));
+    return l.toFloat(l.load(stored, at), f32());
+  }
+  Value elementAt(Value row, int64_t r) {
+    Value x = l.load(f32(), l.offset(row, 4 * r * rowRun));
+    return l.splat(x, shape.lanes);
+  }
+
+  /// One k: the elements of every row at `row`, those of each panel at
+  /// `weights`. What is held in registers beside the sums is the smaller side:
+  /// the vectors of one panel, or the rows when several panels are walked.
+  void step(Values &acc, Value row, ArrayRef<Value> weights) {
+    auto add = [&](int64_t s, int64_t r, int64_t v, Value x, Value w) {
+      Value &sum = acc[at(s, r, v)];
+      sum = vector::FMAOp::create(l.b, l.loc, x, w, sum);
+    };
+    Values held;
+    if (weights.size() == 1) {
+      for (int64_t v = 0; v < shape.vectors; ++v)
+        held.push_back(weightAt(weights[0], v));
+      for (int64_t r = 0; r < shape.rows; ++r) {
+        Value x = elementAt(row, r);
+        for (int64_t v = 0; v < shape.vectors; ++v)
+          add(0, r, v, x, held[v]);
+      }
+      return;
+    }
+    for (int64_t r = 0; r < shape.rows; ++r)
+      held.push_back(elementAt(row, r));
+    for (size_t s = 0; s < weights.size(); ++s)
+      for (int64_t v = 0; v < shape.vectors; ++v) {
+        Value w = weightAt(weights[s], v);
+        for (int64_t r = 0; r < shape.rows; ++r)
+          add(s, r, v, held[r], w);
+      }
+  }
+
+  /// Steps of one run of k in a loop iteration, so that its instructions are
+  /// mostly multiply-adds.
+  int64_t unroll(int64_t streams) const {
+    int64_t sums = streams * shape.rows * shape.vectors, steps = rowRun;
+    while (steps > 1 && sums * steps > 24)
+      steps /= 2;
+    return steps;
+  }
+
+  void fetchAhead(Value weights, int64_t steps) {
+    for (int64_t line = 0; line < steps * stepBytes(); line += 64)
+      LLVM::Prefetch::create(l.b, l.loc,
+                             l.offset(weights, line + shape.prefetch), /*rw=*/0,
+                             /*hint=*/3, /*cache=*/1);
+  }
+
+  /// `streams` panels from `first` on.
+  void panels(Value first, int64_t streams) {
+    Values weights, sumBases, acc;
+    for (int64_t s = 0; s < streams; ++s) {
+      Value index = l.add(first, s);
+      weights.push_back(l.offset(panel, l.mul(index, panelStride)));
+      sumBases.push_back(l.offset(sums, l.mul(index, sumStride)));
+      for (int64_t r = 0; r < shape.rows; ++r)
+        for (int64_t v = 0; v < shape.vectors; ++v)
+          acc.push_back(l.load(vector(), sumPointer(sumBases[s], r, v)));
+    }
+    auto advance = [&](Value k) {
+      Values at;
+      for (Value base : weights)
+        at.push_back(l.offset(base, l.mul(k, stepBytes())));
+      return at;
+    };
+    const int64_t runBytes = 4 * shape.rows * rowRun;
+    const int64_t steps = unroll(streams);
+    Value runs = l.div(depth, rowRun);
+    acc = l.loop(l.i64(0), runs, 1, acc, [&](Value run, ValueRange outer) {
+      Value row = l.offset(rows, l.mul(run, runBytes));
+      Value k = l.mul(run, rowRun);
+      return l.loop(l.i64(0), l.i64(rowRun), steps, outer,
+                    [&](Value i, ValueRange inner) {
+                      Values sum(inner), at = advance(l.add(k, i));
+                      Value element = l.offset(row, l.mul(i, 4));
+                      if (streams == 1 && shape.prefetch)
+                        fetchAhead(at[0], steps);
+                      for (int64_t u = 0; u < steps; ++u) {
+                        step(sum, l.offset(element, 4 * u), at);
+                        for (Value &base : at)
+                          base = l.offset(base, stepBytes());
+                      }
+                      return sum;
+                    });
+    });
+    Value done = l.mul(runs, rowRun);
+    Value lastRun = l.offset(rows, l.mul(runs, runBytes));
+    acc = l.loop(done, depth, 1, acc, [&](Value k, ValueRange inner) {
+      Values sum(inner);
+      step(sum, l.offset(lastRun, l.mul(l.sub(k, done), 4)), advance(k));
+      return sum;
+    });
+    for (int64_t s = 0; s < streams; ++s)
+      for (int64_t r = 0; r < shape.rows; ++r)
+        for (int64_t v = 0; v < shape.vectors; ++v)
+          l.store(acc[at(s, r, v)], sumPointer(sumBases[s], r, v));
+  }
+
+  void function(Value numPanels) {
+    Value main = l.i64(0);
+    if (shape.streams > 1) {
+      main = l.sub(numPanels, l.rem(numPanels, shape.streams));
+      l.loop(l.i64(0), main, shape.streams,
+             [&](Value first) { panels(first, shape.streams); });
+    }
+    l.loop(main, numPanels, 1, [&](Value first) { panels(first, 1); });
+  }
+};
+
+} // namespace
+
+func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
+                                       const TileShape &shape) {
+  std::string name;
+  llvm::raw_string_ostream(name)
+      << "tile_" << shape.weight << "_" << shape.rows << "x" << shape.vectors
+      << "x" << shape.lanes << "_s" << shape.streams << "_p" << shape.prefetch;
+  if (auto known = leaves.lookupSymbol<func::FuncOp>(name))
+    return known;
+
+  OpBuilder builder = OpBuilder::atBlockEnd(leaves.getBody());
+  Location loc = leaves.getLoc();
+  Type pointer = LLVM::LLVMPointerType::get(leaves.getContext());
+  Type i64 = builder.getI64Type();
+  auto function = func::FuncOp::create(
+      builder, loc, name,
+      builder.getFunctionType({pointer, pointer, pointer, i64, i64, i64, i64},
+                              {}));
+  function.setPrivate();
+  // Inlined, it would share its registers with everything around it.
+  function->setAttr("passthrough",
+                    builder.getStrArrayAttr({"noinline", "norecurse"}));
+  Block *entry = function.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  auto args = entry->getArguments();
+  TileEmitter emitter{LeafBuilder(builder, loc),
+                      shape,
+                      args[0],
+                      args[1],
+                      args[2],
+                      args[3],
+                      args[5],
+                      args[6]};
+  emitter.function(args[4]);
+  func::ReturnOp::create(emitter.l.b, loc);
+  return function;
+}

@@ -1,0 +1,256 @@
+//===- MatmulKernelTest.cpp - Grouped matmuls, lowered and run ------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every level, element type, number of rows and odd size against plain loops in
+// double; and that a row's bits depend on nothing but the row.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LoweredKernels.h"
+
+#include "moe/dialect/plan/Groups.h"
+#include "moe/dialect/plan/TileWalk.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+
+using namespace moe;
+using namespace moe::test;
+using core::DType;
+
+namespace {
+
+/// A matmul over experts, or dense with none, as text and as numbers.
+struct Case {
+  int64_t experts = 0; ///< 0: dense
+  int64_t topK = 1;
+  bool gather = false;
+  int64_t columns = 40, depth = 33;
+  int sides = 1;
+  DType lhs = DType::F32, weight = DType::F32, result = DType::F32;
+  std::string plan = "rows = 6, columns = 16, tile_rows = 18, "
+                     "panels_per_task = 3, streams = 4, prefetch = 1024";
+  int64_t panelColumns = 16, tileRows = 18;
+
+  int64_t groups() const { return std::max<int64_t>(experts, 1); }
+  std::string dense(int64_t rows) const {
+    return std::to_string(rows) + "x" + std::to_string(columns) + "x" +
+           std::to_string(depth);
+  }
+  std::string weightShape() const {
+    std::string nk = std::to_string(columns) + "x" + std::to_string(depth) +
+                     "x" + std::string(core::name(weight));
+    return experts ? std::to_string(experts) + "x" + nk : nk;
+  }
+  std::string packed() const {
+    std::string type = "!moe.packed<#moe_cpu.panels<columns = " +
+                       std::to_string(panelColumns) + ">";
+    for (int i = 0; i < sides; ++i)
+      type += ", " + weightShape();
+    return type + ">";
+  }
+  std::string text() const;
+};
+
+std::string Case::text() const {
+  const std::string lhsType = "tensor<?x" + std::to_string(depth) + "x" +
+                              std::string(core::name(lhs)) + ">";
+  const std::string resultType = "tensor<?x" + std::to_string(columns) + "x" +
+                                 std::string(core::name(result)) + ">";
+  const std::string groupsType =
+      "!moe.groups<experts = " + std::to_string(experts) + ", ragged>";
+  const std::string tilesType =
+      "!moe.tiles<rows = " + std::to_string(tileRows) + ">";
+  const std::string rows =
+      "affine_map<(d0) -> (d0 * " + std::to_string(topK) + ")>";
+  std::string t =
+      "moe_exec.kernel @matmul(%x: " + lhsType + ", %w: " + packed();
+  if (experts)
+    t += ", %g: " + groupsType + ", %t: " + tilesType;
+  t += ") -> " + resultType + " attributes {num_dims = 1 : i64, sizes = [";
+  t += (gather ? "affine_map<(d0) -> (d0)>" : rows) +
+       ", affine_map<(d0) -> ()>, ";
+  if (experts)
+    t += rows + ", affine_map<(d0) -> (0)>, ";
+  t += rows + "]} {\n  %y = moe.grouped_matmul lhs(%x" +
+       (gather ? " gather" : "") + ") rhs(%w)";
+  if (experts)
+    t += " by %g tiles(%t)";
+  t += " acc f32 {\n";
+  std::string value = "%a";
+  t += sides == 2 ? "  ^bb0(%a: f32, %b: f32):\n" : "  ^bb0(%a: f32):\n";
+  if (sides == 2) {
+    t += "    %p = arith.mulf %a, %b : f32\n";
+    value = "%p";
+  }
+  if (result != DType::F32) {
+    t += "    %r = arith.truncf " + value + " : f32 to " +
+         std::string(core::name(result)) + "\n";
+    value = "%r";
+  }
+  t += "    moe.yield " + value + " : " + std::string(core::name(result)) +
+       "\n  } {moe.plan = #moe_cpu.matmul<" + plan + ">} : (" + lhsType + ", " +
+       packed();
+  if (experts)
+    t += ", " + groupsType + ", " + tilesType;
+  return t + ") -> " + resultType + "\n  moe_exec.return %y : " + resultType +
+         "\n}\n";
+}
+
+/// Weights [E, N, K] of each side in panels.
+Buffer pack(const Case &c, const std::vector<std::vector<double>> &sides) {
+  const int64_t panels = (c.columns + c.panelColumns - 1) / c.panelColumns;
+  const int64_t width = c.panelColumns * c.sides;
+  const size_t size = core::byteSize(c.weight);
+  const int64_t expertBytes =
+      (panels * c.depth * width * static_cast<int64_t>(size) + 63) / 64 * 64;
+  Buffer buffer(c.weight, expertBytes / size * c.groups());
+  for (size_t i = 0; i < buffer.size(); ++i)
+    buffer.set(i, 0);
+  for (int64_t e = 0; e < c.groups(); ++e)
+    for (int64_t n = 0; n < c.columns; ++n)
+      for (int64_t k = 0; k < c.depth; ++k)
+        for (int s = 0; s < c.sides; ++s) {
+          int64_t at = e * (expertBytes / static_cast<int64_t>(size)) +
+                       (n / c.panelColumns * c.depth + k) * width +
+                       s * c.panelColumns + n % c.panelColumns;
+          buffer.set(at, sides[s][(e * c.columns + n) * c.depth + k]);
+        }
+  return buffer;
+}
+
+/// What a case computes for `tokens` tokens; checks it, and returns its bytes.
+std::vector<uint8_t> check(const Case &c, const LoweredKernels &kernels,
+                           int64_t tokens, unsigned seed) {
+  std::mt19937 random(seed);
+  const int64_t rows = tokens * c.topK;
+  const int64_t lhsRows = c.gather ? tokens : rows;
+  Buffer x(c.lhs, randomValues(c.lhs, lhsRows * c.depth, random));
+  std::vector<std::vector<double>> weights;
+  std::mt19937 fixed(7); // the same weights for every call
+  for (int s = 0; s < c.sides; ++s)
+    weights.push_back(
+        randomValues(c.weight, c.groups() * c.columns * c.depth, fixed));
+  Buffer w = pack(c, weights);
+  Buffer y(c.result, rows * c.columns);
+  std::vector<Buffer *> buffers{&x, &w};
+
+  plan::Groups groups;
+  std::vector<int32_t> ids, list;
+  std::optional<int64_t> count;
+  for (int64_t slot = 0; slot < rows; ++slot)
+    // Few experts get most of the rows, some get none, some slots have none.
+    ids.push_back(c.experts
+                      ? static_cast<int32_t>(
+                            std::min<int64_t>(random() % (c.experts + 1),
+                                              random() % (c.experts + 1)) -
+                            1)
+                      : 0);
+  EXPECT_FALSE(plan::makeGroups(ids, c.groups(), groups));
+  Buffer offsets(groups.offsets), slotOfRow(groups.slotOfRow),
+      rowOfSlot(groups.rowOfSlot);
+  plan::TileWalk walk(groups.offsets, c.columns,
+                      {c.tileRows, c.panelColumns, 1});
+  for (const plan::RowTile &tile : walk.rowTiles())
+    list.insert(list.end(), {tile.expert, tile.rowBegin, tile.rowEnd});
+  list.resize(std::max<size_t>(list.size(), 3), -1);
+  Buffer tiles(list), numTiles(DType::I64, size_t(1));
+  core::storeFromInt(DType::I64, numTiles.data(), 0, walk.rowTiles().size());
+  if (c.experts) {
+    count = static_cast<int64_t>(walk.rowTiles().size());
+    for (Buffer *b : {&offsets, &slotOfRow, &rowOfSlot, &numTiles, &tiles})
+      buffers.push_back(b);
+  }
+  buffers.push_back(&y);
+  kernels.run("matmul", buffers, {tokens}, random, count);
+
+  const double tolerance = c.result == DType::F32   ? 2e-6 * std::sqrt(c.depth)
+                           : c.result == DType::F16 ? 1e-3
+                                                    : 8e-3;
+  for (int64_t e = 0; e < c.groups(); ++e)
+    for (int64_t row = groups.offsets[e]; row < groups.offsets[e + 1]; ++row)
+      for (int64_t n = 0; n < c.columns; ++n) {
+        int64_t source = c.gather ? groups.slotOfRow[row] / c.topK : row;
+        double value = 1, scale = 0;
+        for (int s = 0; s < c.sides; ++s) {
+          double sum = 0, absolute = 0;
+          for (int64_t k = 0; k < c.depth; ++k) {
+            double product = x[source * c.depth + k] *
+                             weights[s][(e * c.columns + n) * c.depth + k];
+            sum += product;
+            absolute += std::abs(product);
+          }
+          value *= sum;
+          scale = std::max(scale, absolute);
+        }
+        double got = y[row * c.columns + n];
+        if (!(std::abs(got - value) <=
+              tolerance * (1 + scale * (c.sides == 2 ? scale : 1)))) {
+          ADD_FAILURE() << "expert " << e << " row " << row << " column " << n
+                        << ": " << got << " instead of " << value;
+          return {};
+        }
+      }
+  return y.raw();
+}
+
+class MatmulLevelTest : public testing::TestWithParam<const char *> {
+protected:
+  void SetUp() override {
+    if (!hostRuns(GetParam()))
+      GTEST_SKIP() << "this host lacks " << GetParam();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Levels, MatmulLevelTest,
+                         testing::Values("x86-64-v2", "x86-64-v3", "x86-64-v4"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+/// A plan with blocks that fit the level's registers.
+void planFor(Case &c, const std::string &target) {
+  const int64_t lanes = target == "x86-64-v4"   ? 16
+                        : target == "x86-64-v3" ? 8
+                                                : 4;
+  const int64_t rows = target == "x86-64-v4" ? 12 : 6;
+  c.panelColumns = 2 * lanes / c.sides;
+  c.tileRows = 3 * rows;
+  c.plan = "rows = " + std::to_string(rows) +
+           ", columns = " + std::to_string(c.panelColumns) +
+           ", tile_rows = " + std::to_string(c.tileRows) +
+           ", panels_per_task = 5, streams = 4, prefetch = 512";
+}
+
+TEST_P(MatmulLevelTest, DenseRows) {
+  Case c;
+  planFor(c, GetParam());
+  LoweredKernels kernels(c.text(), GetParam());
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  for (int64_t rows = 0; rows <= 70; ++rows)
+    check(c, kernels, rows, rows);
+}
+
+TEST_P(MatmulLevelTest, GatheredRowsOfExperts) {
+  Case c;
+  c.experts = 5;
+  c.topK = 2;
+  c.gather = true;
+  c.sides = 2;
+  c.columns = 43;
+  c.depth = 67;
+  planFor(c, GetParam());
+  LoweredKernels kernels(c.text(), GetParam());
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  for (int64_t tokens : {0, 1, 2, 3, 5, 17, 31, 64, 130})
+    check(c, kernels, tokens, tokens);
+}
+
+} // namespace
