@@ -8,6 +8,7 @@
 
 #include "moe/codegen/RegisterAll.h"
 
+#include "moe/codegen/cpu/MoeCpuDialect.h"
 #include "moe/codegen/cpu/ObjectEmitter.h"
 #include "moe/codegen/cpu/Passes.h"
 #include "moe/dialect/MoeDialect.h"
@@ -36,7 +37,7 @@
 using namespace mlir;
 
 void moe::registerAllDialects(DialectRegistry &registry) {
-  registry.insert<MoeDialect, exec::MoeExecDialect>();
+  registry.insert<MoeDialect, cpu::MoeCpuDialect, exec::MoeExecDialect>();
   registry.insert<affine::AffineDialect, amx::AMXDialect, arith::ArithDialect,
                   cf::ControlFlowDialect, func::FuncDialect,
                   index::IndexDialect, linalg::LinalgDialect, LLVM::LLVMDialect,

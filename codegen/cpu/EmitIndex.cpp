@@ -30,6 +30,7 @@ public:
   explicit IndexEmitter(KernelFrame &frame);
 
   void emit(CapacityOp op);
+  void emit(CheckIdsOp op);
   void emit(GroupOp op);
   void emit(GroupsFromOffsetsOp op);
   void emit(OffsetsOp op);
@@ -153,6 +154,9 @@ std::string moe::cpu::whyIndexUnsupported(exec::KernelOp kernel) {
     if (!isa<BlockArgument>(op.getIds()) &&
         !op.getIds().getDefiningOp<CapacityOp>())
       return "moe.group reads what another op of its kernel makes";
+  for (auto op : body.getOps<CheckIdsOp>())
+    if (!isa<BlockArgument>(op.getIds()))
+      return "moe.check_ids reads what another op of its kernel makes";
   return {};
 }
 
@@ -189,6 +193,21 @@ void IndexEmitter::emit(CapacityOp op) {
     l.loop(slots, [&](Value j) {
       l.loop(tokens, [&](Value t) { visit(l.add(l.mul(t, slots), j)); });
     });
+}
+
+void IndexEmitter::emit(CheckIdsOp op) {
+  Value ids = idsBase(op.getIds());
+  const auto experts = static_cast<int64_t>(op.getExperts());
+  Value none = l.i64(-1);
+  // From the last to the first, so that the first bad one stays.
+  Value slots = numSlots(op.getIds()), last = l.sub(slots, one());
+  Value found = l.loop(
+      l.i64(0), slots, 1, ValueRange(none), [&](Value i, ValueRange carried) {
+        Value slot = l.sub(last, i);
+        Value good = inRange(read(ids, slot), -1, experts + 1);
+        return LeafBuilder::Values{l.select(good, carried[0], slot)};
+      })[0];
+  l.store(found, frame.tensor(op.getStatus()).base);
 }
 
 /// A stable counting sort of the slots by expert.
@@ -298,7 +317,7 @@ void moe::cpu::emitIndex(KernelFrame &frame) {
   l.when(l.less(frame.begin, frame.end), [&] {
     for (Operation &op : frame.kernel.getBody().front())
       llvm::TypeSwitch<Operation *>(&op)
-          .Case<CapacityOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp, TilesOp>(
-              [&](auto index) { emitter.emit(index); });
+          .Case<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
+                TilesOp>([&](auto index) { emitter.emit(index); });
   });
 }

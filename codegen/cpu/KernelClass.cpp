@@ -24,7 +24,8 @@ KernelClass moe::cpu::classOf(Operation *op) {
     return KernelClass::Matmul;
   if (isa<ScoreOp, SelectOp, WeighOp>(op))
     return KernelClass::Route;
-  if (isa<CapacityOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp, TilesOp>(op))
+  if (isa<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
+          TilesOp>(op))
     return KernelClass::Index;
   if (isa<CombineOp>(op))
     return KernelClass::Combine;

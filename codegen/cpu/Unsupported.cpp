@@ -240,8 +240,8 @@ std::string moe::cpu::whyUnsupported(Operation *op, cpu::TargetAttr target) {
       .Case([](CombineOp combine) { return whyCombine(combine); })
       .Case<ScoreOp, SelectOp, WeighOp>(
           [](Operation *routing) { return whyRoute(routing); })
-      .Case<CapacityOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp, TilesOp>(
-          [](auto) { return std::string(); })
+      .Case<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
+            TilesOp>([](auto) { return std::string(); })
       .Case([](PackOp pack) {
         return isa<PanelsAttr>(pack.getPacked().getType().getLayout())
                    ? ""
