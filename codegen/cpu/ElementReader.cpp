@@ -495,11 +495,8 @@ Value ElementReader::dispatch(DispatchOp op, ArrayRef<Value> indices) {
   if (!op.getScale())
     return x;
   Value scale = read(op.getScale(), {token, l.rem(slot, slotsPerToken)});
-  Type element = x.getType(), product = element;
-  if (scale.getType().getIntOrFloatBitWidth() > product.getIntOrFloatBitWidth())
-    product = scale.getType();
-  if (product.getIntOrFloatBitWidth() == 16)
-    product = l.b.getF32Type();
+  Type element = x.getType();
+  Type product = productType(l.b, element, scale.getType(), element);
   return l.toFloat(arith::MulFOp::create(l.b, l.loc, l.toFloat(x, product),
                                          l.toFloat(scale, product)),
                    element);

@@ -83,17 +83,9 @@ void CombineEmitter::start(Value t, Value sum) {
 void CombineEmitter::addRow(Value row, Value slot, Value sum) {
   Type product = acc;
   Value weight;
-  auto widen = [&](Type type) {
-    if (type.getIntOrFloatBitWidth() > product.getIntOrFloatBitWidth())
-      product = type;
-  };
   if (op.getWeights()) {
     weight = frame.elements(op.getWeights(), slot, 1);
-    widen(weight.getType());
-    widen(rows.element);
-    // Of two 16-bit types neither holds the other.
-    if (product.getIntOrFloatBitWidth() == 16)
-      product = l.b.getF32Type();
+    product = productType(l.b, weight.getType(), rows.element, acc);
     weight = l.toFloat(weight, product);
   }
   l.lanes(width, lanes, whole, [&](int64_t w, Value i) {

@@ -26,6 +26,16 @@ int64_t moe::cpu::byteWidth(Type element) {
   return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
 }
 
+Type moe::cpu::productType(OpBuilder &builder, Type a, Type b, Type result) {
+  const unsigned widest =
+      std::max(a.getIntOrFloatBitWidth(), b.getIntOrFloatBitWidth());
+  const unsigned to = result.getIntOrFloatBitWidth();
+  // A product of two 16-bit floats is exact in f32, one of two f32 in f64.
+  if (widest == 64 || to == 64 || (widest == 32 && to == 16))
+    return builder.getF64Type();
+  return builder.getF32Type();
+}
+
 //===----------------------------------------------------------------------===//
 // Integers
 //===----------------------------------------------------------------------===//

@@ -102,6 +102,11 @@ private:
   Value oddFloat(Value value);
 };
 
+/// The float type in which a product of `a` and `b` is formed that is then
+/// rounded to `result`: so that it is rounded once.
+mlir::Type productType(mlir::OpBuilder &builder, mlir::Type a, mlir::Type b,
+                       mlir::Type result);
+
 /// Bytes of an element in memory: an i1 takes one.
 int64_t byteWidth(mlir::Type element);
 
