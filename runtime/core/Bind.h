@@ -37,6 +37,7 @@ struct BindOptions {
 class Bound {
 public:
   const Program &program() const { return *owner; }
+  const std::shared_ptr<const Program> &sharedProgram() const { return owner; }
   /// Parameter `index` of the variant; null if the program does not name it.
   std::byte *param(uint32_t index) const { return params[index].data(); }
   /// Bytes of all parameters.

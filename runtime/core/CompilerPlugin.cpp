@@ -86,15 +86,22 @@ std::vector<moe_plugin_tensor> lend(std::span<const NamedWeight> tensors) {
 /// The weights as the plugin sees them, with the array that they point to.
 struct LentWeights {
   explicit LentWeights(const WeightsSpec &weights)
-      : tensors(lend(weights.tensors)),
-        value{weights.kind == WeightsSpec::Kind::Folder ? weights.folder.c_str()
-                                                        : nullptr,
-              weights.seed,
-              weights.kind == WeightsSpec::Kind::Tensors ? tensors.data()
-                                                         : nullptr,
-              tensors.size()} {}
+      : tensors(lend(weights.tensors)) {
+    switch (weights.kind) {
+    case WeightsSpec::Kind::Folder:
+      value.folder = weights.folder.c_str();
+      break;
+    case WeightsSpec::Kind::Random:
+      value.seed = weights.seed;
+      break;
+    case WeightsSpec::Kind::Tensors:
+      value.num_tensors = tensors.size();
+      tensors.emplace_back(); // none of them are not random ones: not null
+      value.tensors = tensors.data();
+    }
+  }
   std::vector<moe_plugin_tensor> tensors;
-  moe_plugin_weights value;
+  moe_plugin_weights value{};
 };
 
 /// One call: `body(blob, error)` returns the error's id.

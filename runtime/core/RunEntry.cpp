@@ -106,22 +106,6 @@ private:
   std::fenv_t saved;
 };
 
-/// Marks the workspace as taken.
-class Seat {
-public:
-  explicit Seat(std::atomic_flag &busy)
-      : busy(busy), taken(!busy.test_and_set(std::memory_order_acquire)) {}
-  ~Seat() {
-    if (taken)
-      busy.clear(std::memory_order_release);
-  }
-  explicit operator bool() const { return taken; }
-
-private:
-  std::atomic_flag &busy;
-  bool taken;
-};
-
 } // namespace
 
 Run::Run(const Bound &bound, Workspace &workspace, const RunOptions &options)
@@ -133,9 +117,7 @@ Status Run::run(std::span<const Operand> inputs,
                 std::span<const Operand> outputs) {
   Seat seat(workspace.busy);
   if (!seat)
-    return Error(ErrorId::WorkspaceBusy,
-                 "another run is using the workspace; runs at the same time "
-                 "need one each");
+    return Seat::taken();
   Status status = checkWorkspace();
   if (status)
     status = takeInputs(inputs);

@@ -14,6 +14,11 @@
 
 using namespace moe::core;
 
+Error Seat::taken() {
+  return {ErrorId::WorkspaceBusy, "another run is using the workspace; runs at "
+                                  "the same time need one each"};
+}
+
 Result<std::unique_ptr<Workspace>> Workspace::create(const WorkspaceSize &size,
                                                      WorkspaceOptions options) {
   std::unique_ptr<Workspace> workspace(new Workspace);

@@ -43,6 +43,25 @@ struct KernelUse {
   uint64_t nanoseconds = 0;
 };
 
+/// Holds a flag for one call, unless another call holds it.
+class Seat {
+public:
+  explicit Seat(std::atomic_flag &flag)
+      : flag(flag), held(!flag.test_and_set(std::memory_order_acquire)) {}
+  ~Seat() {
+    if (held)
+      flag.clear(std::memory_order_release);
+  }
+  Seat(const Seat &) = delete;
+  explicit operator bool() const { return held; }
+  /// WorkspaceBusy.
+  static Error taken();
+
+private:
+  std::atomic_flag &flag;
+  const bool held;
+};
+
 class Workspace {
 public:
   /// Starts the threads. OutOfMemory.

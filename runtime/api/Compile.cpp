@@ -1,0 +1,252 @@
+//===- Compile.cpp - From a source to a program -----------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads what the caller asks for and what the environment fills in; the work is
+// core's.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/api/Info.h"
+#include "moe/runtime/api/Handles.h"
+#include "moe/runtime/api/Requests.h"
+#include "moe/runtime/core/Cache.h"
+#include "moe/runtime/core/Environment.h"
+#include "moe/runtime/core/Variant.h"
+
+#include <chrono>
+
+using namespace moe;
+using namespace moe::api;
+using core::Result;
+using core::Source;
+using core::Status;
+
+Result<Source> api::toSource(const moe_source *source) {
+  if (!source)
+    return wrongUse("the source is null");
+  Result<moe_source> given = take(source, "moe_source");
+  if (!given)
+    return given.takeError();
+  if (!given->data)
+    return wrongUse("moe_source.data is null");
+  Source result;
+  switch (given->kind) {
+  case MOE_FROM_PATH: {
+    Result<Source> found = core::sourceFromPath(given->data);
+    if (!found)
+      return found.takeError();
+    result = *std::move(found);
+    break;
+  }
+  case MOE_FROM_TEXT:
+    result.content = given->data;
+    result.name = "text";
+    break;
+  case MOE_FROM_CHECKPOINT:
+    result.kind = Source::Kind::Checkpoint;
+    result.content = result.name = given->data;
+    break;
+  case MOE_FROM_SPEC:
+    result.kind = Source::Kind::Spec;
+    result.content = given->data;
+    result.name = "layer";
+    break;
+  case MOE_FROM_PACKAGE:
+    result.kind = Source::Kind::Package;
+    result.content.assign(given->data, given->data_size);
+    result.name = "package";
+    break;
+  default:
+    return wrongUse("moe_source.kind is " + std::to_string(given->kind));
+  }
+  if (given->name)
+    result.name = given->name;
+  if (given->has_layer)
+    result.layer = given->layer;
+  if (given->dtype)
+    result.dtype = given->dtype;
+  if (given->function)
+    result.function = given->function;
+  return result;
+}
+
+Result<CompileRequest> api::toRequest(const moe_compile_options *options) {
+  Result<moe_compile_options> given = take(options, "moe_compile_options");
+  if (!given)
+    return given.takeError();
+  CompileRequest request;
+  core::CompileOptions &result = request.options;
+  auto orVariable = [](const char *text, core::Variable variable,
+                       std::string &field) -> Status {
+    if (text) {
+      field = text;
+      return {};
+    }
+    Result<std::optional<std::string>> value = core::environment(variable);
+    if (!value)
+      return value.takeError();
+    field = value->value_or("");
+    return {};
+  };
+  if (given->targets)
+    result.targets = given->targets;
+  Status status = orVariable(given->isa, core::Variable::Isa, result.isa);
+  if (status)
+    status =
+        orVariable(given->dump_dir, core::Variable::DumpDir, result.dumpDir);
+  if (!status)
+    return status.takeError();
+  result.deterministic = !given->free_order;
+  result.stripIr = given->strip_ir;
+  if (given->from_phase)
+    result.fromPhase = given->from_phase;
+  if (given->to_phase)
+    result.toPhase = given->to_phase;
+  if (given->timing)
+    result.timing = [timing = given->timing, context = given->context](
+                        const char *phase, double milliseconds) {
+      timing(context, phase, milliseconds);
+    };
+  request.useCache = !given->no_cache;
+  return request;
+}
+
+moe_error *moe_compile(const moe_source *source,
+                       const moe_compile_options *options,
+                       moe_program **program) {
+  return guarded([&]() -> Status {
+    if (!program)
+      return wrongUse("moe_compile: program is null");
+    *program = nullptr;
+    Result<Source> what = toSource(source);
+    if (!what)
+      return what.takeError();
+    Result<CompileRequest> how = toRequest(options);
+    if (!how)
+      return how.takeError();
+    Result<std::shared_ptr<const core::Package>> package =
+        core::compile(*what, how->options,
+                      how->useCache ? core::Cache::fromEnvironment()
+                                    : core::Cache("", false));
+    if (!package)
+      return package.takeError();
+
+    const auto begin = std::chrono::steady_clock::now();
+    Result<size_t> variant = core::chooseVariant(**package, how->options.isa);
+    if (!variant)
+      return variant.takeError();
+    Result<std::shared_ptr<const core::KernelCode>> code =
+        core::loadKernels(**package, *variant);
+    if (!code)
+      return code.takeError();
+    Result<std::shared_ptr<const core::Program>> made = core::Program::create(
+        *package, *variant, what->function, *std::move(code));
+    if (!made)
+      return made.takeError();
+    if (how->options.timing)
+      how->options.timing("load-code",
+                          std::chrono::duration<double, std::milli>(
+                              std::chrono::steady_clock::now() - begin)
+                              .count());
+    *program = new moe_program{*std::move(made)};
+    return {};
+  });
+}
+
+void moe_program_release(moe_program *program) { delete program; }
+
+moe_error *moe_program_info(const moe_program *program, moe_text **json) {
+  return guarded([&]() -> Status {
+    if (!program || !json)
+      return wrongUse("moe_program_info: null");
+    *json = nullptr;
+    return give(programInfo(*program->program), json);
+  });
+}
+
+void moe_program_package(const moe_program *program, const char **data,
+                         size_t *size) {
+  const std::string_view bytes =
+      program ? program->program->package().bytes() : std::string_view();
+  if (data)
+    *data = bytes.data();
+  if (size)
+    *size = bytes.size();
+}
+
+moe_error *moe_import(const moe_source *source, moe_text **ir) {
+  return guarded([&]() -> Status {
+    if (!ir)
+      return wrongUse("moe_import: ir is null");
+    *ir = nullptr;
+    Result<Source> what = toSource(source);
+    if (!what)
+      return what.takeError();
+    if (what->kind == Source::Kind::Package) {
+      Result<Source> text = core::sourceOfIr(*what, "this");
+      return text ? give(text->content, ir) : Status(text.takeError());
+    }
+    Result<core::CompilerPlugin> plugin = core::CompilerPlugin::load();
+    if (!plugin)
+      return plugin.takeError();
+    Result<std::string> text = plugin->import(*what);
+    return text ? give(*std::move(text), ir) : Status(text.takeError());
+  });
+}
+
+moe_error *moe_signature(const moe_source *source, moe_text **json) {
+  return guarded([&]() -> Status {
+    if (!json)
+      return wrongUse("moe_signature: json is null");
+    *json = nullptr;
+    Result<Source> what = toSource(source);
+    if (what)
+      what = core::sourceOfIr(*what, "the signature");
+    if (!what)
+      return what.takeError();
+    Result<core::CompilerPlugin> plugin = core::CompilerPlugin::load();
+    if (!plugin)
+      return plugin.takeError();
+    Result<std::string> text = plugin->signature(*what);
+    return text ? give(*std::move(text), json) : Status(text.takeError());
+  });
+}
+
+moe_error *moe_explain(const moe_source *source,
+                       const moe_compile_options *options, uint32_t asJson,
+                       moe_text **text) {
+  return guarded([&]() -> Status {
+    if (!text)
+      return wrongUse("moe_explain: text is null");
+    *text = nullptr;
+    Result<Source> what = toSource(source);
+    if (!what)
+      return what.takeError();
+    if (what->kind == Source::Kind::Package && asJson) {
+      // A package carries its decisions, stripped or not.
+      Result<std::shared_ptr<const core::Package>> package =
+          core::Package::fromBytes(what->content, what->name);
+      if (!package)
+        return package.takeError();
+      if (const flatbuffers::String *decisions =
+              (*package)->root().decisions())
+        return give(decisions->str(), text);
+    }
+    what = core::sourceOfIr(*what, "--explain");
+    if (!what)
+      return what.takeError();
+    Result<CompileRequest> how = toRequest(options);
+    if (!how)
+      return how.takeError();
+    Result<core::CompilerPlugin> plugin = core::CompilerPlugin::load();
+    if (!plugin)
+      return plugin.takeError();
+    Result<std::string> made = plugin->explain(*what, how->options, asJson);
+    return made ? give(*std::move(made), text) : Status(made.takeError());
+  });
+}
