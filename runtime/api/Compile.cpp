@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/runtime/api/Info.h"
 #include "moe/runtime/api/Handles.h"
+#include "moe/runtime/api/Info.h"
 #include "moe/runtime/api/Requests.h"
 #include "moe/runtime/core/Cache.h"
 #include "moe/runtime/core/Environment.h"
@@ -72,6 +72,7 @@ Result<Source> api::toSource(const moe_source *source) {
     result.dtype = given->dtype;
   if (given->function)
     result.function = given->function;
+  result.overrideIds = given->override_ids;
   return result;
 }
 
@@ -233,8 +234,7 @@ moe_error *moe_explain(const moe_source *source,
           core::Package::fromBytes(what->content, what->name);
       if (!package)
         return package.takeError();
-      if (const flatbuffers::String *decisions =
-              (*package)->root().decisions())
+      if (const flatbuffers::String *decisions = (*package)->root().decisions())
         return give(decisions->str(), text);
     }
     what = core::sourceOfIr(*what, "--explain");

@@ -73,9 +73,9 @@ template <typename Body> moe_error *guarded(Body body) noexcept {
   } catch (const std::bad_alloc &) {
     return outOfMemory();
   } catch (const std::exception &exception) {
-    return makeError({core::ErrorId::Internal,
-                      std::string("internal error: ") + exception.what() +
-                          "; please report this"});
+    return makeError({core::ErrorId::Internal, std::string("internal error: ") +
+                                                   exception.what() +
+                                                   "; please report this"});
   } catch (...) {
     return makeError({core::ErrorId::Internal,
                       "internal error: an unknown exception; please report "

@@ -1,4 +1,5 @@
-//===- Info.cpp - What programs and bound programs say about themselves -*- C++ -*-===//
+//===- Info.cpp - What programs and bound programs say about themselves -*- C++
+//-*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -51,11 +52,11 @@ Json kernelInfo(const abi::Kernel &kernel) {
 Json paramInfo(const abi::Param &param) {
   Json sources = Json::array();
   for (const abi::Source *source : *param.sources())
-    sources.push_back({{"name", source->pattern()->str()},
-                       {"dtype", dtypeText(source->dtype())},
-                       {"shape", std::vector<int64_t>(
-                                     source->stored_shape()->begin(),
-                                     source->stored_shape()->end())}});
+    sources.push_back(
+        {{"name", source->pattern()->str()},
+         {"dtype", dtypeText(source->dtype())},
+         {"shape", std::vector<int64_t>(source->stored_shape()->begin(),
+                                        source->stored_shape()->end())}});
   return {{"name", param.name()->str()},
           {"bytes", param.bytes()},
           {"units", param.units()},

@@ -1,4 +1,5 @@
-//===- Info.h - What programs and bound programs say about themselves -*- C++ -*-===//
+//===- Info.h - What programs and bound programs say about themselves -*- C++
+//-*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

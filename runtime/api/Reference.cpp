@@ -67,9 +67,10 @@ Status takeResults(const std::string &file, moe_results &results) {
     std::optional<core::DType> dtype =
         core::dtypeFromSafetensors(entry.dtypeName);
     if (!dtype)
-      return core::Error(core::ErrorId::Internal,
-                         "internal error: the reference gave a result of type " +
-                             entry.dtypeName + "; please report this");
+      return core::Error(
+          core::ErrorId::Internal,
+          "internal error: the reference gave a result of type " +
+              entry.dtypeName + "; please report this");
     core::Tensor tensor(*dtype, entry.shape);
     std::memcpy(tensor.data(), bytes.data() + entry.begin, tensor.bytes());
     results.tensors.push_back({entry.name, std::move(tensor)});

@@ -40,19 +40,17 @@ Result<core::WorkspaceSize> sizeFor(const core::Program &program,
     return wrongUse("moe_workspace_options.dims is null");
   for (size_t i = 0; i < options.num_dims; ++i) {
     const char *name = options.dims[i].name;
-    auto found = name ? std::find(names.begin(), names.end(), name)
-                      : names.end();
+    auto found =
+        name ? std::find(names.begin(), names.end(), name) : names.end();
     if (found == names.end()) {
       std::string list;
       for (const std::string &known : names)
         list += (list.empty() ? "" : ", ") + known;
-      return wrongUse("there is no dimension " +
-                      core::quote(name ? name : "") +
+      return wrongUse("there is no dimension " + core::quote(name ? name : "") +
                       core::didYouMean(name ? name : "", names) +
                       "; the program has " + (list.empty() ? "none" : list));
     }
-    largest[static_cast<size_t>(found - names.begin())] =
-        options.dims[i].value;
+    largest[static_cast<size_t>(found - names.begin())] = options.dims[i].value;
   }
   Result<uint32_t> threads = threadsOr(options.threads);
   if (!threads)
@@ -206,15 +204,13 @@ moe_error *moe_run(const moe_bound *bound, const moe_named_tensor *inputs,
     core::Seat seat(workspace->busy);
     if (!seat)
       return core::Seat::taken();
-    Status status =
-        toOperands(inputs, numInputs, "input", workspace->inputs);
+    Status status = toOperands(inputs, numInputs, "input", workspace->inputs);
     if (status)
       status = toOperands(outputs, numOutputs, "output", workspace->outputs);
     if (!status)
       return status;
     workspace->last = bound->bound->sharedProgram();
     return core::run(*bound->bound, workspace->inputs, workspace->outputs,
-                     *workspace->workspace,
-                     {how->threads, how->timing != 0});
+                     *workspace->workspace, {how->threads, how->timing != 0});
   });
 }

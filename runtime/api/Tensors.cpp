@@ -76,7 +76,9 @@ core::Result<core::Operand> toOperand(const moe_named_tensor &named,
   const moe_tensor &tensor = named.tensor;
   if (!named.name)
     return wrongUse(std::string(kind) + " without a name");
-  auto label = [&] { return std::string(kind) + " " + core::quote(named.name); };
+  auto label = [&] {
+    return std::string(kind) + " " + core::quote(named.name);
+  };
   if (tensor.ndim < 0 || (tensor.ndim > 0 && !tensor.shape))
     return wrongUse(label() + " has no shape");
   constexpr int32_t cpu = 1, pinned = 3;
@@ -101,9 +103,9 @@ core::Result<core::Operand> toOperand(const moe_named_tensor &named,
   operand.name = named.name;
   operand.dtype = *dtype;
   operand.shape = {tensor.shape, static_cast<size_t>(tensor.ndim)};
-  operand.data = tensor.data ? static_cast<char *>(tensor.data) +
-                                   tensor.byte_offset
-                             : nullptr;
+  operand.data = tensor.data
+                     ? static_cast<char *>(tensor.data) + tensor.byte_offset
+                     : nullptr;
   return operand;
 }
 
@@ -135,8 +137,8 @@ api::toViews(const moe_named_tensor *tensors, size_t count, const char *kind) {
     std::optional<size_t> bytes = core::checkedBytes(operand.dtype, shape);
     if (!bytes || (*bytes && !operand.data))
       return Error(ErrorId::InputShape,
-                   std::string(kind) + " " + core::quote(operand.name) + " is " +
-                       core::shapeStr(shape) +
+                   std::string(kind) + " " + core::quote(operand.name) +
+                       " is " + core::shapeStr(shape) +
                        (bytes ? " but has no data" : ", which no tensor is"));
     views.push_back({std::string(operand.name),
                      {operand.dtype, std::move(shape), operand.data}});

@@ -27,8 +27,7 @@ namespace moe::api {
 /// an element type that moec does not have, InputShape for gaps between
 /// elements, UsageInvalid.
 core::Status toOperands(const moe_named_tensor *tensors, size_t count,
-                        const char *kind,
-                        std::vector<core::Operand> &operands);
+                        const char *kind, std::vector<core::Operand> &operands);
 
 /// The same as views that own their shapes and names.
 core::Result<std::vector<core::NamedWeight>>

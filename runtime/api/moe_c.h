@@ -1,4 +1,4 @@
-/*===- moe_c.h - The C interface of moec ---------------------------*- C -*-===*\
+/*===- moe_c.h - The C interface of moec --------------------------*- C -*-===*\
 |*                                                                            *|
 |* Part of moec, under the Apache License v2.0 with LLVM Exceptions.          *|
 |* See LICENSE for license information.                                       *|
@@ -78,11 +78,11 @@ MOE_API void moe_text_release(moe_text *text);
    row-major order without gaps (strides NULL, or those), of any alignment.
    Element types: */
 enum {
-  MOE_DL_INT = 0,     /* 8, 16, 32, 64 bits */
-  MOE_DL_UINT = 1,    /* 8 bits */
-  MOE_DL_FLOAT = 2,   /* 16, 32, 64 bits */
-  MOE_DL_BFLOAT = 4,  /* 16 bits */
-  MOE_DL_BOOL = 6,    /* 8 bits */
+  MOE_DL_INT = 0,    /* 8, 16, 32, 64 bits */
+  MOE_DL_UINT = 1,   /* 8 bits */
+  MOE_DL_FLOAT = 2,  /* 16, 32, 64 bits */
+  MOE_DL_BFLOAT = 4, /* 16 bits */
+  MOE_DL_BOOL = 6,   /* 8 bits */
   MOE_DL_FLOAT8_E4M3FN = 10,
   MOE_DL_FLOAT8_E5M2 = 12,
   MOE_DL_FLOAT8_E8M0FNU = 14
@@ -164,24 +164,27 @@ typedef struct moe_source {
   size_t size;
   uint32_t kind;
   const char *data;
-  size_t data_size;     /* for MOE_FROM_PACKAGE; others end with 0 */
-  const char *name;     /* what messages call it; NULL: the path */
-  uint32_t has_layer;   /* of a checkpoint; 0: its only MoE layer */
+  size_t data_size;   /* for MOE_FROM_PACKAGE; others end with 0 */
+  const char *name;   /* what messages call it; NULL: the path */
+  uint32_t has_layer; /* of a checkpoint; 0: its only MoE layer */
   int64_t layer;
   const char *dtype;    /* activations: f32, bf16, f16; NULL: the source's */
   const char *function; /* NULL: the only one */
+  /* 1: an input override_ids [T, K] i32 replaces what the router picks; not for
+     packages, which have their inputs already. */
+  uint32_t override_ids;
 } moe_source;
 
 typedef struct moe_compile_options {
   size_t size;
-  const char *targets;   /* NULL: "host"; a comma-separated list */
-  const char *isa;       /* NULL: MOE_ISA */
-  uint32_t free_order;   /* 1: sums in any order, determinism "none" */
-  uint32_t strip_ir;     /* 1: no IR in the package */
-  uint32_t no_cache;     /* 1: the disk cache is not used */
+  const char *targets;    /* NULL: "host"; a comma-separated list */
+  const char *isa;        /* NULL: MOE_ISA */
+  uint32_t free_order;    /* 1: sums in any order, determinism "none" */
+  uint32_t strip_ir;      /* 1: no IR in the package */
+  uint32_t no_cache;      /* 1: the disk cache is not used */
   const char *from_phase; /* NULL: input */
-  const char *to_phase;  /* NULL: object */
-  const char *dump_dir;  /* NULL: MOE_DUMP_DIR; the IR after each phase */
+  const char *to_phase;   /* NULL: object */
+  const char *dump_dir;   /* NULL: MOE_DUMP_DIR; the IR after each phase */
   /* Told the milliseconds of each phase, on the thread that calls. */
   void (*timing)(void *context, const char *phase, double milliseconds);
   void *context;
@@ -256,8 +259,7 @@ typedef struct moe_bound moe_bound;
    any. */
 MOE_API moe_error *moe_bind(const moe_program *program,
                             const moe_weights *weights,
-                            const moe_bind_options *options,
-                            moe_bound **bound);
+                            const moe_bind_options *options, moe_bound **bound);
 MOE_API void moe_bound_release(moe_bound *bound);
 /* JSON: {"weight_bytes", "used": [names], "unused": [names]}: stored tensors
    that were read, and those of the same layer that were not. */
@@ -304,9 +306,9 @@ typedef struct moe_memory_plan {
   uint64_t code;          /* once a program */
 } moe_memory_plan;
 /* For the dims and threads of `options`, without making anything. */
-MOE_API moe_error *
-moe_program_memory(const moe_program *program,
-                   const moe_workspace_options *options, moe_memory_plan *plan);
+MOE_API moe_error *moe_program_memory(const moe_program *program,
+                                      const moe_workspace_options *options,
+                                      moe_memory_plan *plan);
 
 /* All memory that runs need besides inputs, outputs and weights, and the
    threads. Other bound programs may use it too if they need no more. */
@@ -364,12 +366,10 @@ MOE_API moe_error *moe_reference(const moe_source *source,
                                  moe_results **results);
 /* Interprets the IR after each phase up to plan and compares; the report has a
    line a phase, the error names the first pass that changed the values. */
-MOE_API moe_error *moe_check_phases(const moe_source *source,
-                                    const moe_compile_options *options,
-                                    const moe_weights *weights,
-                                    const moe_named_tensor *inputs,
-                                    size_t num_inputs, double tolerance,
-                                    moe_text **report);
+MOE_API moe_error *
+moe_check_phases(const moe_source *source, const moe_compile_options *options,
+                 const moe_weights *weights, const moe_named_tensor *inputs,
+                 size_t num_inputs, double tolerance, moe_text **report);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -130,6 +130,7 @@ Result<std::string> moe::core::cacheKey(const Source &source,
   key.add(source.layer ? std::to_string(*source.layer) : "only");
   key.add(source.dtype);
   key.add(source.function);
+  key.add(source.overrideIds);
   key.add(options.targets);
   key.add(options.isa);
   if (namesHost(options.targets)) {

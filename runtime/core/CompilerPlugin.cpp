@@ -57,6 +57,7 @@ moe_plugin_source lend(const Source &source) {
   lent.layer = source.layer.value_or(-1);
   lent.dtype = orNull(source.dtype);
   lent.function = orNull(source.function);
+  lent.override_ids = source.overrideIds;
   return lent;
 }
 

@@ -53,5 +53,6 @@ Result<Source> moe::core::sourceOfIr(const Source &source,
   text.content = ir->str();
   text.name = source.name;
   text.function = source.function;
+  text.overrideIds = source.overrideIds;
   return text;
 }

@@ -35,6 +35,8 @@ struct Source {
   std::string dtype;
   /// Empty: the only public function.
   std::string function;
+  /// An input override_ids [T, K] replaces what the router picks.
+  bool overrideIds = false;
 };
 
 /// A folder is a checkpoint; a file is a package if it begins as one or is

@@ -321,6 +321,7 @@ TEST_F(CompileTest, KeysTellApart) {
   add([](Source &s, CompileOptions &) { s.layer = 0; });
   add([](Source &s, CompileOptions &) { s.dtype = "f32"; });
   add([](Source &s, CompileOptions &) { s.function = "f32"; });
+  add([](Source &s, CompileOptions &) { s.overrideIds = true; });
   add([](Source &, CompileOptions &o) { o.targets = "x86-64-v3"; });
   add([](Source &, CompileOptions &o) { o.targets = "x86-64-v3,host"; });
   add([](Source &, CompileOptions &o) { o.isa = "scalar"; });

@@ -1,0 +1,106 @@
+//===- AllocationTest.cpp - Running allocates nothing -----------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The C library's allocator is this program's for the duration: whatever libmoe
+// takes from it while a run goes on is counted.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/api/moe.hpp"
+#include "moe/test/unit/runtime/core/SamplePackage.h"
+
+#include "gtest/gtest.h"
+
+#include <atomic>
+#include <cstdlib>
+
+namespace {
+std::atomic<bool> counting{false};
+std::atomic<int> allocations{0};
+
+void count() {
+  if (counting.load(std::memory_order_relaxed))
+    ++allocations;
+}
+} // namespace
+
+// glibc's own, under the names that it keeps for this.
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+EXPORTED void *__libc_malloc(size_t size);
+EXPORTED void *__libc_calloc(size_t count, size_t size);
+EXPORTED void *__libc_realloc(void *block, size_t size);
+EXPORTED void *__libc_memalign(size_t alignment, size_t size);
+EXPORTED void *malloc(size_t size) {
+  count();
+  return __libc_malloc(size);
+}
+EXPORTED void *calloc(size_t number, size_t size) {
+  count();
+  return __libc_calloc(number, size);
+}
+EXPORTED void *realloc(void *block, size_t size) {
+  count();
+  return __libc_realloc(block, size);
+}
+EXPORTED void *memalign(size_t alignment, size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+EXPORTED void *aligned_alloc(size_t alignment, size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+EXPORTED int posix_memalign(void **block, size_t alignment, size_t size) {
+  count();
+  *block = __libc_memalign(alignment, size);
+  return *block ? 0 : 12;
+}
+
+namespace moe::test {
+namespace {
+
+TEST(AllocationTest, CountsWhatLibmoeTakes) {
+  counting = true;
+  allocations = 0;
+  Result<Program> program =
+      Compiler().compile(Source::package(core::writePackage(samplePackage())));
+  counting = false;
+  ASSERT_TRUE(program);
+  EXPECT_GT(allocations, 20);
+}
+
+TEST(AllocationTest, RunsTakeNothing) {
+  Result<Program> program =
+      Compiler().compile(Source::package(core::writePackage(samplePackage())));
+  ASSERT_TRUE(program);
+  Result<Bound> bound = program->bind(Weights::random(1));
+  ASSERT_TRUE(bound);
+  Result<Workspace> workspace = bound->workspace({1000, 2});
+  ASSERT_TRUE(workspace);
+  std::vector<float> x(4000, 1), y(4000), sums(1000);
+  std::vector<int32_t> ids(1000, 1);
+  // From the very first run on, whatever its size and its outputs.
+  counting = true;
+  allocations = 0;
+  bool ran = true;
+  for (int64_t tokens : {3, 0, 1000, 7, 500, 1}) {
+    const Tensor in(x.data(), {tokens, 4}), out(y.data(), {tokens, 4});
+    const Tensor to(ids.data(), {tokens}), sum(sums.data(), {tokens});
+    ran &= bool(bound->run({{"hidden_states", in}, {"ids", to}},
+                           {{"hidden_states", out}, {"sums", sum}}, *workspace,
+                           {2, true}));
+    ran &= bool(bound->run({{"ids", to}, {"hidden_states", in}}, {}, *workspace,
+                           {1, false}));
+  }
+  counting = false;
+  EXPECT_TRUE(ran);
+  EXPECT_EQ(allocations, 0);
+}
+
+} // namespace
+} // namespace moe::test
