@@ -169,17 +169,16 @@ TEST(ApiTest, CallersAtTheSameTime) {
 
 TEST(ApiTest, FromC) {
   const std::string package = samplePackageBytes();
-  Call call;
-  EXPECT_EQ(run_from_c(package.data(), package.size(), call.x.data(),
-                       call.ids.data(), call.y.data(), 3),
-            0u);
-  EXPECT_NE(call.y[0], 0);
-  EXPECT_EQ(run_from_c(package.data(), package.size(), call.x.data(),
-                       call.ids.data(), call.y.data(), 200),
-            707u);
-  EXPECT_EQ(run_from_c(package.data(), 100, call.x.data(), call.ids.data(),
-                       call.y.data(), 3),
-            501u);
+  std::vector<float> x(800, 1), y(800);
+  std::vector<int32_t> ids(200, 2);
+  auto run = [&](size_t size, int64_t tokens) {
+    return run_from_c(package.data(), size, x.data(), ids.data(), y.data(),
+                      tokens);
+  };
+  EXPECT_EQ(run(package.size(), 3), 0u);
+  EXPECT_NE(y[0], 0);
+  EXPECT_EQ(run(package.size(), 200), 707u);
+  EXPECT_EQ(run(100, 3), 501u);
 }
 
 TEST(ApiTest, Info) {
