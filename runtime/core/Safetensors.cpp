@@ -259,21 +259,31 @@ Result<TensorView> SafetensorsFile::tensor(std::string_view tensor) const {
   return TensorView{*dtype, entry->shape, mapped.bytes().data() + entry->begin};
 }
 
-Status moe::core::writeSafetensors(
-    const std::string &path, std::span<const NamedView> tensors,
-    const std::map<std::string, std::string> &metadata) {
+namespace {
+
+/// What a file begins with, and the order in which the data follow.
+struct Layout {
+  std::string head;
+  std::vector<const NamedView *> order;
+};
+
+} // namespace
+
+static Result<Layout>
+layOut(std::span<const NamedView> tensors,
+       const std::map<std::string, std::string> &metadata) {
   std::set<std::string_view> names = {metadataKey};
   for (const NamedView &tensor : tensors)
     if (!names.insert(tensor.name).second)
       return Error(
           ErrorId::SafetensorsTensor,
-          quote(path) + " cannot be written: the name " + quote(tensor.name) +
+          "the name " + quote(tensor.name) +
               (tensor.name == metadataKey ? " is reserved" : " occurs twice"));
-  std::vector<const NamedView *> order;
+  Layout layout;
   for (size_t width : {8, 4, 2, 1})
     for (const NamedView &tensor : tensors)
       if (byteSize(tensor.tensor.dtype) == width)
-        order.push_back(&tensor);
+        layout.order.push_back(&tensor);
 
   nlohmann::ordered_json root = nlohmann::ordered_json::object();
   if (!metadata.empty())
@@ -282,7 +292,7 @@ Status moe::core::writeSafetensors(
   // search, and these are known to differ.
   auto &members = root.get_ref<nlohmann::ordered_json::object_t &>();
   size_t end = 0;
-  for (const NamedView *named : order) {
+  for (const NamedView *named : layout.order) {
     size_t begin = end;
     end += named->tensor.bytes();
     nlohmann::ordered_json entry;
@@ -295,16 +305,37 @@ Status moe::core::writeSafetensors(
   std::string header = root.dump(
       -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   header.append(-header.size() % lengthBytes, ' ');
+  uint64_t length = header.size();
+  layout.head.assign(reinterpret_cast<const char *>(&length), lengthBytes);
+  layout.head += header;
+  return layout;
+}
 
+Status moe::core::writeSafetensors(
+    const std::string &path, std::span<const NamedView> tensors,
+    const std::map<std::string, std::string> &metadata) {
+  Result<Layout> layout = layOut(tensors, metadata);
+  if (!layout)
+    return Error(layout.error().id,
+                 quote(path) + " cannot be written: " + layout.error().message);
   Result<os::AtomicFile> file = os::AtomicFile::create(path);
   if (!file)
     return file.takeError();
-  uint64_t length = header.size();
-  Status status = file->write(&length, lengthBytes);
-  if (status)
-    status = file->write(header.data(), header.size());
-  for (const NamedView *named : order)
+  Status status = file->write(layout->head.data(), layout->head.size());
+  for (const NamedView *named : layout->order)
     if (status)
       status = file->write(named->tensor.data, named->tensor.bytes());
   return status ? file->commit() : status;
+}
+
+Result<std::string>
+moe::core::safetensorsBytes(std::span<const NamedView> tensors) {
+  Result<Layout> layout = layOut(tensors, {});
+  if (!layout)
+    return layout.takeError();
+  std::string bytes = std::move(layout->head);
+  for (const NamedView *named : layout->order)
+    bytes.append(static_cast<const char *>(named->tensor.data),
+                 named->tensor.bytes());
+  return bytes;
 }

@@ -94,6 +94,9 @@ Status
 writeSafetensors(const std::string &path, std::span<const NamedView> tensors,
                  const std::map<std::string, std::string> &metadata = {});
 
+/// The bytes of such a file.
+Result<std::string> safetensorsBytes(std::span<const NamedView> tensors);
+
 } // namespace moe::core
 
 #endif // MOE_RUNTIME_CORE_SAFETENSORS_H

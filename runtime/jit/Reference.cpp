@@ -127,5 +127,8 @@ jit::interpretSource(const moe_plugin_source &source,
   auto results = interpretFunction(*function, weights, inputs, exact);
   if (!results)
     return results.takeError();
-  return core::safetensorsImage(*results);
+  std::vector<core::NamedView> views;
+  for (const NamedTensor &result : *results)
+    views.push_back({result.name, result.tensor.view()});
+  return core::safetensorsBytes(views);
 }

@@ -1,0 +1,233 @@
+//===- Cell.cpp - One measured cell ---------------------------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/tools/moe-bench/Cell.h"
+
+#include "moe/runtime/core/Os.h"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+using namespace moe;
+using namespace moe::tools;
+using core::DType;
+using core::Error;
+using core::ErrorId;
+using core::Result;
+using core::Status;
+
+/// Layers below this rotate over copies of their weights.
+static constexpr uint64_t kCacheProof = uint64_t(1) << 29;
+static constexpr int kRoutings = 8;
+static constexpr int kMinRuns = 2 * kRoutings;
+
+static double milliseconds() {
+  return std::chrono::duration<double, std::milli>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+static Status compileLayer(BenchLayer &layer) {
+  moe_source source{};
+  source.size = sizeof source;
+  source.kind = MOE_FROM_SPEC;
+  source.data = layer.spec.c_str();
+  source.name = layer.model->name.data();
+  source.override_ids = 1;
+  double start = milliseconds();
+  moe_program *made = nullptr;
+  if (Status status = take(moe_compile(&source, nullptr, &made)); !status)
+    return status;
+  layer.program.reset(made);
+  layer.compileMs = milliseconds() - start;
+  moe_text *json = nullptr;
+  if (Status status = take(moe_program_info(made, &json)); !status)
+    return status;
+  Text text(json);
+  Result<Signature> signature = parseSignature(view(text));
+  if (!signature)
+    return signature.takeError();
+  layer.signature = std::move(*signature);
+  auto info = nlohmann::json::parse(view(text));
+  layer.isa = info.at("target").get<std::string>();
+  layer.weightBytes = info.at("weight_bytes").get<uint64_t>();
+  return Status::ok();
+}
+
+static Status bindCopies(BenchLayer &layer, const BenchOptions &options) {
+  uint64_t bytes = std::max<uint64_t>(layer.weightBytes, 1);
+  uint64_t wanted = bytes >= kCacheProof ? 1 : kCacheProof / bytes + 1;
+  uint64_t room = core::os::availableBytes();
+  if (wanted * bytes > room / 10 * 9)
+    return Error(ErrorId::OutOfMemory,
+                 std::string(layer.model->name) + " in " + options.dtype +
+                     " needs " + std::to_string(wanted * bytes >> 20) +
+                     " MiB for its weights, " + std::to_string(room >> 20) +
+                     " MiB are free: give --experts=N for a slice of it");
+  double start = milliseconds();
+  for (uint64_t copy = 0; copy < wanted; ++copy) {
+    moe_weights weights{};
+    weights.size = sizeof weights;
+    weights.kind = MOE_WEIGHTS_RANDOM;
+    // One seed: every copy computes the same.
+    weights.seed = 1;
+    moe_bind_options bind{};
+    bind.size = sizeof bind;
+    bind.threads = options.threads;
+    moe_bound *made = nullptr;
+    if (Status status =
+            take(moe_bind(layer.program.get(), &weights, &bind, &made));
+        !status)
+      return status;
+    layer.copies.emplace_back(made);
+    if (copy == 0)
+      layer.bindMs = milliseconds() - start;
+  }
+  return Status::ok();
+}
+
+Result<BenchLayer> tools::openLayer(const Model &model,
+                                    const BenchOptions &options) {
+  BenchLayer layer;
+  layer.model = &model;
+  layer.numExperts = options.experts ? options.experts : model.numExperts;
+  layer.spec = model.spec(options.dtype, options.experts);
+  if (Status status = compileLayer(layer); !status)
+    return status.takeError();
+  if (Status status = bindCopies(layer, options); !status)
+    return status.takeError();
+  return layer;
+}
+
+namespace {
+
+/// Everything that one token count is run with.
+struct Setup {
+  HostTensors inputs[kRoutings];
+  HostTensors outputs;
+  Workspace workspace;
+  double touched = 0; ///< experts, on average over the routings
+};
+
+} // namespace
+
+static Result<Setup> setUp(BenchLayer &layer, int64_t tokens,
+                           const BenchOptions &options) {
+  Setup setup;
+  const Model &model = *layer.model;
+  DType dtype = *core::dtypeFromName(options.dtype);
+  core::Tensor x =
+      randomTensor(dtype, {tokens, model.hiddenSize}, 7, "hidden_states");
+  for (int r = 0; r < kRoutings; ++r) {
+    std::vector<int32_t> ids = makeRouting(options.routing, tokens, model.topK,
+                                           layer.numExperts, 1000 + r);
+    setup.touched +=
+        static_cast<double>(touchedExperts(ids, layer.numExperts)) / kRoutings;
+    core::Tensor tensor(DType::I32, {tokens, model.topK});
+    std::copy(ids.begin(), ids.end(), static_cast<int32_t *>(tensor.data()));
+    setup.inputs[r].add("hidden_states", x);
+    setup.inputs[r].add("override_ids", std::move(tensor));
+  }
+  for (const Signature::Value &value : layer.signature.outputs) {
+    Result<std::vector<int64_t>> shape = shapeOf(value, {{"T", tokens}});
+    if (!shape)
+      return shape.takeError();
+    setup.outputs.add(value.name, core::Tensor(value.dtype, *shape));
+  }
+  moe_dim dim{"T", tokens};
+  moe_workspace_options wanted{};
+  wanted.size = sizeof wanted;
+  wanted.dims = &dim;
+  wanted.num_dims = 1;
+  wanted.threads = options.threads;
+  moe_workspace *made = nullptr;
+  if (Status status = take(
+          moe_workspace_create(layer.copies.front().get(), &wanted, &made));
+      !status)
+    return status.takeError();
+  setup.workspace.reset(made);
+  return setup;
+}
+
+static Status runOnce(BenchLayer &layer, Setup &setup, int routing, size_t copy,
+                      const BenchOptions &options) {
+  moe_run_options run{};
+  run.size = sizeof run;
+  run.threads = options.threads;
+  const auto &in = setup.inputs[routing].named();
+  const auto &out = setup.outputs.named();
+  return take(moe_run(layer.copies[copy].get(), in.data(), in.size(),
+                      out.data(), out.size(), setup.workspace.get(), &run));
+}
+
+Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
+                                const BenchOptions &options,
+                                core::HostLimits &limits) {
+  Result<Setup> made = setUp(layer, tokens, options);
+  if (!made)
+    return made.takeError();
+  Setup &setup = *made;
+  DType dtype = *core::dtypeFromName(options.dtype);
+  // Every routing once, so that pages are there before anything is timed.
+  for (int r = 0; r < kRoutings; ++r)
+    if (Status status = runOnce(layer, setup, r, 0, options); !status)
+      return status.takeError();
+  std::vector<double> times;
+  double spent = 0;
+  size_t copy = 0;
+  while (static_cast<int>(times.size()) < kMinRuns ||
+         spent < options.seconds * 1e3) {
+    int routing = static_cast<int>(times.size()) % kRoutings;
+    if (routing == 0)
+      limits.measure();
+    copy = (copy + 1) % layer.copies.size();
+    double start = milliseconds();
+    if (Status status = runOnce(layer, setup, routing, copy, options); !status)
+      return status.takeError();
+    times.push_back(milliseconds() - start);
+    spent += times.back();
+  }
+  std::sort(times.begin(), times.end());
+
+  Cell cell;
+  cell.tokens = tokens;
+  cell.msMin = times.front();
+  cell.msMedian = times[times.size() / 2];
+  const Model &model = *layer.model;
+  cell.flops = model.flops(tokens);
+  cell.bytes =
+      model.bytes(setup.touched, static_cast<int64_t>(core::byteSize(dtype)));
+  cell.limitGflops = limits.gflops(dtype);
+  cell.limitGbps = limits.gbps();
+  cell.rooflineMs =
+      std::max(cell.bytes / cell.limitGbps, cell.flops / cell.limitGflops) /
+      1e6;
+  cell.fraction = cell.rooflineMs / cell.msMin;
+  moe_kernel_use use{};
+  use.size = sizeof use;
+  for (size_t i = 0; moe_workspace_kernel(setup.workspace.get(), i, &use); ++i)
+    if (use.launches)
+      cell.kernels +=
+          (cell.kernels.empty() ? "" : ", ") + std::string(use.name);
+
+  if (Status status = runOnce(layer, setup, 0, 0, options); !status)
+    return status.takeError();
+  Result<double> error = sampleError(layer, setup.inputs[0], setup.outputs);
+  if (!error)
+    return error.takeError();
+  cell.relErr = *error;
+  if (options.naive) {
+    const core::Tensor *ids = setup.inputs[0].find("override_ids");
+    auto *first = static_cast<const int32_t *>(ids->data());
+    cell.baselineMs = measureNaive(model, layer.numExperts,
+                                   {first, first + ids->numElements()}, tokens,
+                                   options.threads);
+  }
+  return cell;
+}

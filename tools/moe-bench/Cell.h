@@ -1,0 +1,79 @@
+//===- Cell.h - One measured cell -------------------------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_TOOLS_MOE_BENCH_CELL_H
+#define MOE_TOOLS_MOE_BENCH_CELL_H
+
+#include "moe/runtime/core/HostLimits.h"
+#include "moe/tools/common/Handles.h"
+#include "moe/tools/common/HostTensors.h"
+#include "moe/tools/moe-bench/Models.h"
+#include "moe/tools/moe-bench/Routing.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moe::tools {
+
+struct BenchOptions {
+  std::string dtype = "f32";
+  std::string routingName = "uniform";
+  RoutingKind routing = RoutingKind::Uniform;
+  uint32_t threads = 2;
+  int64_t experts = 0; ///< 0: the model's
+  bool naive = false;
+  double seconds = 1.0; ///< spent on timing a cell, at least
+};
+
+/// A layer that is compiled and bound, as often as it takes to keep its weights
+/// out of the caches.
+struct BenchLayer {
+  const Model *model = nullptr;
+  std::string spec;
+  int64_t numExperts = 0;
+  Program program;
+  std::vector<Bound> copies;
+  Signature signature;
+  std::string isa;
+  double compileMs = 0, bindMs = 0;
+  uint64_t weightBytes = 0;
+};
+
+struct Cell {
+  int64_t tokens = 0;
+  double msMedian = 0, msMin = 0;
+  double flops = 0, bytes = 0;
+  double limitGflops = 0, limitGbps = 0;
+  double rooflineMs = 0, fraction = 0;
+  double relErr = 0;
+  std::optional<double> baselineMs;
+  std::string kernels;
+};
+
+/// Compiles and binds. OutOfMemory names the size where it does not fit.
+core::Result<BenchLayer> openLayer(const Model &model,
+                                   const BenchOptions &options);
+
+/// Times one token count; the limits are measured in between.
+core::Result<Cell> measureCell(BenchLayer &layer, int64_t tokens,
+                               const BenchOptions &options,
+                               core::HostLimits &limits);
+
+/// The relative error of sampled rows against the interpreter.
+core::Result<double> sampleError(BenchLayer &layer, const HostTensors &inputs,
+                                 const HostTensors &results);
+
+/// ms of one pass of plain loops over the same work (see Naive.cpp).
+double measureNaive(const Model &model, int64_t numExperts,
+                    const std::vector<int32_t> &ids, int64_t tokens,
+                    uint32_t threads);
+
+} // namespace moe::tools
+
+#endif // MOE_TOOLS_MOE_BENCH_CELL_H

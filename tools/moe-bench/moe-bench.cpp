@@ -1,0 +1,187 @@
+//===- moe-bench.cpp - How fast, and how far from the limit ---------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/core/CommandLine.h"
+#include "moe/runtime/core/CpuInfo.h"
+#include "moe/runtime/core/Environment.h"
+#include "moe/runtime/core/Os.h"
+#include "moe/runtime/core/Version.h"
+#include "moe/tools/moe-bench/Cell.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+using namespace moe;
+using namespace moe::core;
+using namespace moe::tools;
+
+static constexpr Flag kFlags[] = {
+    {"model", "NAME",
+     "mixtral-8x7b, qwen3-30b-a3b, deepseek-v2-lite, "
+     "deepseek-v3, olmoe, switch-base-8, gpt-oss-20b, dbrx, "
+     "dense-llama-70b, odd-160"},
+    {"tokens", "T[,T...]", "token counts; default: 1,16,256"},
+    {"dtype", "f32|bf16", "of weights and activations; default: f32"},
+    {"routing", "KIND", "uniform (default), balanced, zipf, hot, one, empty"},
+    {"threads", "N", "default: MOE_NUM_THREADS, else all physical cores"},
+    {"experts", "N", "bench a slice of the experts"},
+    {"baseline", "naive", "time plain loops beside it"},
+    {"seconds", "S", "spent on timing a cell, at least; default: 1"},
+    {"json", "FILE", "write the cells as JSON"},
+    {"host", "", "print this host's features and limits and stop"},
+};
+static constexpr Tool kTool{
+    "moe-bench", "--model=NAME [flags]",
+    "Times whole MoE layers, router included, with random weights, against "
+    "limits that are measured in the same run.",
+    kFlags};
+
+static Result<std::vector<int64_t>> parseTokens(const std::string &list) {
+  std::vector<int64_t> tokens;
+  std::istringstream stream(list);
+  for (std::string item; std::getline(stream, item, ',');) {
+    char *end = nullptr;
+    int64_t value = std::strtoll(item.c_str(), &end, 10);
+    if (item.empty() || *end || value < 0)
+      return Error(ErrorId::UsageInvalid,
+                   "moe-bench: --tokens expects whole numbers, got " +
+                       quote(list));
+    tokens.push_back(value);
+  }
+  return tokens;
+}
+
+static nlohmann::ordered_json toJson(const BenchLayer &layer, const Cell &cell,
+                                     const BenchOptions &options) {
+  nlohmann::ordered_json json;
+  json["model"] = layer.model->name;
+  json["dtype"] = options.dtype;
+  json["tokens"] = cell.tokens;
+  json["routing"] = options.routingName;
+  json["threads"] = options.threads;
+  json["executor"] = "cpu";
+  json["isa"] = layer.isa;
+  json["cpu"] = hostCpu().model;
+  json["determinism"] = "row";
+  json["ms_median"] = cell.msMedian;
+  json["ms_min"] = cell.msMin;
+  json["compile_ms"] = layer.compileMs;
+  json["bind_ms"] = layer.bindMs;
+  json["flops"] = cell.flops;
+  json["weight_bytes"] = cell.bytes;
+  json["gflops"] = cell.flops / cell.msMin / 1e6;
+  json["gbps"] = cell.bytes / cell.msMin / 1e6;
+  json["limit_gflops"] = cell.limitGflops;
+  json["limit_gbps"] = cell.limitGbps;
+  json["roofline_ms"] = cell.rooflineMs;
+  json["roofline_fraction"] = cell.fraction;
+  json["rel_err"] = cell.relErr;
+  json["baseline_ms"] = nullptr;
+  if (cell.baselineMs)
+    json["baseline_ms"] = *cell.baselineMs;
+  json["kernels"] = cell.kernels;
+  return json;
+}
+
+static void print(const BenchLayer &layer, const Cell &cell,
+                  const BenchOptions &options) {
+  std::printf("%-16s %-5s T=%-5lld %9.3f ms (median %.3f)  %6.1f GFLOP/s  "
+              "%5.1f GB/s  %5.1f %% of the bound (%.0f GFLOP/s, %.1f GB/s)  "
+              "error %.1e",
+              layer.model->name.data(), options.dtype.c_str(),
+              static_cast<long long>(cell.tokens), cell.msMin, cell.msMedian,
+              cell.flops / cell.msMin / 1e6, cell.bytes / cell.msMin / 1e6,
+              100 * cell.fraction, cell.limitGflops, cell.limitGbps,
+              cell.relErr);
+  if (cell.baselineMs)
+    std::printf("  naive %.1f ms (%.1fx)", *cell.baselineMs,
+                *cell.baselineMs / cell.msMin);
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+static Status runBench(const CommandLine &line) {
+  BenchOptions options;
+  Result<unsigned> threads = numThreads();
+  if (!threads)
+    return threads.takeError();
+  Result<int64_t> given = line.getInt("threads", *threads, 1, 1024);
+  Result<int64_t> experts = line.getInt("experts", 0, 1, 1 << 20);
+  Result<double> seconds = line.getDouble("seconds", 1.0);
+  Result<std::vector<int64_t>> tokens =
+      parseTokens(line.get("tokens", "1,16,256"));
+  options.routingName = line.get("routing", "uniform");
+  Result<RoutingKind> routing = parseRouting(options.routingName);
+  Result<const Model *> model = findModel(line.get("model", ""));
+  options.dtype = line.get("dtype", "f32");
+  if (line.has("host")) {
+    ThreadPool pool;
+    HostLimits limits(pool.executor(), *threads);
+    for (int round = 0; round < 5; ++round)
+      limits.measure();
+    std::printf("%s\n%u threads: f32 %.0f GFLOP/s, bf16 %.0f GFLOP/s, read "
+                "%.1f GB/s\n",
+                versionText("moe-bench").c_str(), *threads,
+                limits.gflops(DType::F32), limits.gflops(DType::BF16),
+                limits.gbps());
+    return Status::ok();
+  }
+  if (!given || !experts || !seconds || !tokens || !routing || !model)
+    return !given     ? given.takeError()
+           : !experts ? experts.takeError()
+           : !seconds ? seconds.takeError()
+           : !tokens  ? tokens.takeError()
+           : !routing ? routing.takeError()
+                      : model.takeError();
+  if (options.dtype != "f32" && options.dtype != "bf16")
+    return Error(ErrorId::UsageInvalid, "moe-bench: --dtype expects f32 or "
+                                        "bf16, got " +
+                                            quote(options.dtype));
+  std::string baseline = line.get("baseline", "");
+  if (!baseline.empty() && baseline != "naive")
+    return Error(ErrorId::UsageInvalid, "moe-bench: --baseline expects naive, "
+                                        "got " +
+                                            quote(baseline));
+  options.threads = static_cast<uint32_t>(*given);
+  options.experts = *experts;
+  options.seconds = *seconds;
+  options.routing = *routing;
+  options.naive = baseline == "naive";
+
+  Result<BenchLayer> layer = openLayer(**model, options);
+  if (!layer)
+    return layer.takeError();
+  ThreadPool pool;
+  HostLimits limits(pool.executor(), options.threads);
+  nlohmann::ordered_json cells = nlohmann::ordered_json::array();
+  for (int64_t count : *tokens) {
+    Result<Cell> cell = measureCell(*layer, count, options, limits);
+    if (!cell)
+      return cell.takeError();
+    print(*layer, *cell, options);
+    cells.push_back(toJson(*layer, *cell, options));
+  }
+  if (std::optional<std::string> path = line.get("json"))
+    return os::writeFile(*path, cells.dump(2) + "\n");
+  return Status::ok();
+}
+
+int main(int argc, char **argv) {
+  Result<CommandLine> line = CommandLine::parse(kTool, argc, argv);
+  if (!line)
+    return reportError(line.error());
+  if (line->has("help") || line->has("version")) {
+    std::fputs(line->has("help") ? helpText(kTool).c_str()
+                                 : versionText("moe-bench").c_str(),
+               stdout);
+    return 0;
+  }
+  Status status = runBench(*line);
+  return status ? 0 : reportError(status.error());
+}

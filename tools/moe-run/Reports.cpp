@@ -1,0 +1,184 @@
+//===- Reports.cpp - What a run gave --------------------------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/tools/moe-run/Reports.h"
+
+#include "moe/runtime/core/Compare.h"
+#include "moe/runtime/core/Os.h"
+#include "moe/tools/common/Handles.h"
+#include "moe/tools/moe-run/Layer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+using namespace moe;
+using namespace moe::tools;
+using core::Error;
+using core::ErrorId;
+using core::Result;
+using core::Status;
+
+/// The tolerance that was asked for, or the one of the layer's precision.
+static double tolerance(const RunOptions &options, const HostTensors &results) {
+  if (options.rtol)
+    return *options.rtol;
+  const core::Tensor *y = results.find("hidden_states");
+  bool narrow = y && core::byteSize(y->dtype()) < 4;
+  return narrow ? 5e-3 : 1e-5;
+}
+
+/// Prints a comparison on a line; whether it held.
+static bool print(const std::string &what, const core::Comparison &comparison) {
+  std::printf("%-6s", what.c_str());
+  for (const core::TensorComparison &each : comparison.tensors)
+    std::printf("  %s %s", each.name.c_str(), each.summary().c_str());
+  std::printf("  %s\n", comparison.held() ? "ok" : "DIFFERS");
+  if (!comparison.held())
+    std::printf("  %s\n", comparison.failure().c_str());
+  return comparison.held();
+}
+
+static Result<bool> compareWithReference(const RunOptions &options,
+                                         const std::string &label,
+                                         const std::string &dtype,
+                                         HostTensors &inputs,
+                                         const HostTensors &results) {
+  Result<std::unique_ptr<Layer>> reference = openReference(options, dtype);
+  if (!reference)
+    return reference.takeError();
+  Result<HostTensors> truth = (*reference)->run(inputs);
+  if (!truth)
+    return truth.takeError();
+  return print(
+      label + " against the reference:",
+      core::compare(results.all(), truth->all(), tolerance(options, results)));
+}
+
+static Status checkPhases(const RunOptions &options, const std::string &dtype,
+                          HostTensors &inputs, double rtol) {
+  moe_source source = sourceOf(options, dtype);
+  moe_weights weights = weightsOf(options);
+  moe_compile_options compile{};
+  compile.size = sizeof compile;
+  compile.targets = options.target ? options.target->c_str() : nullptr;
+  const auto &named = inputs.named();
+  moe_text *report = nullptr;
+  if (Status status =
+          take(moe_check_phases(&source, &compile, &weights, named.data(),
+                                named.size(), rtol, &report));
+      !status)
+    return status;
+  Text text(report);
+  std::printf("%s", std::string(view(text)).c_str());
+  return Status::ok();
+}
+
+/// "T=7" where there are tokens.
+static std::string labelOf(const HostTensors &inputs) {
+  const core::Tensor *x = inputs.find("hidden_states");
+  if (!x || x->shape().empty())
+    return "run";
+  return "T=" + std::to_string(x->shape()[0]);
+}
+
+Result<bool> tools::reportCase(const RunOptions &options, const Case &each,
+                               const std::string &dtype, HostTensors &inputs,
+                               const HostTensors &results) {
+  std::string label = labelOf(inputs);
+  double rtol = tolerance(options, results);
+  bool held = true, said = false;
+  if (!each.expect.empty()) {
+    Result<HostTensors> expected = readTensors(each.expect);
+    if (!expected)
+      return expected.takeError();
+    held &= print(label, core::compare(results.all(), expected->all(), rtol));
+    said = true;
+  }
+  if (options.check) {
+    Result<bool> same =
+        compareWithReference(options, label, dtype, inputs, results);
+    if (!same)
+      return same.takeError();
+    held &= *same;
+    said = true;
+  }
+  if (options.checkPhases)
+    if (Status status = checkPhases(options, dtype, inputs, rtol); !status)
+      return status.takeError();
+  if (options.output)
+    if (Status status = writeTensors(*options.output, results); !status)
+      return status.takeError();
+  if (options.stats) {
+    Result<std::string> text = routingStatistics(results);
+    if (!text)
+      return text.takeError();
+    if (Status status = core::os::writeFile(*options.stats, *text); !status)
+      return status.takeError();
+  }
+  if (!said)
+    std::printf("%s  ran\n", label.c_str());
+  return held;
+}
+
+Status tools::printDecisions(const RunOptions &options, bool json) {
+  moe_source source = sourceOf(options, "");
+  moe_compile_options compile{};
+  compile.size = sizeof compile;
+  compile.targets = options.target ? options.target->c_str() : nullptr;
+  moe_text *made = nullptr;
+  if (Status status = take(moe_explain(&source, &compile, json, &made));
+      !status)
+    return status;
+  Text text(made);
+  std::fwrite(view(text).data(), 1, view(text).size(), stdout);
+  return Status::ok();
+}
+
+Result<std::string> tools::routingStatistics(const HostTensors &results) {
+  const core::Tensor *ids = results.find("topk_ids");
+  if (!ids || ids->shape().size() != 2)
+    return Error(ErrorId::OutputUnknown,
+                 "--stats needs a layer with a result 'topk_ids' [T, K]");
+  const core::Tensor *logits = results.find("router_logits");
+  int64_t experts =
+      logits && logits->shape().size() == 2 ? logits->shape()[1] : 0;
+  for (int64_t i = 0; i < ids->numElements(); ++i)
+    experts = std::max(experts, static_cast<int64_t>(ids->at(i)) + 1);
+  std::vector<int64_t> counts(experts, 0);
+  int64_t placed = 0;
+  for (int64_t i = 0; i < ids->numElements(); ++i)
+    if (auto id = static_cast<int64_t>(ids->at(i)); id >= 0)
+      ++counts[id], ++placed;
+  double entropy = 0;
+  int64_t largest = 0, idle = 0;
+  for (int64_t count : counts) {
+    largest = std::max(largest, count);
+    idle += count == 0;
+    if (count > 0) {
+      double share = static_cast<double>(count) / static_cast<double>(placed);
+      entropy -= share * std::log(share);
+    }
+  }
+  double mean =
+      experts ? static_cast<double>(placed) / static_cast<double>(experts) : 0;
+  nlohmann::ordered_json json;
+  json["tokens"] = ids->shape()[0];
+  json["top_k"] = ids->shape()[1];
+  json["num_experts"] = experts;
+  json["slots"] = ids->numElements();
+  json["slots_without_expert"] = ids->numElements() - placed;
+  json["max_over_mean_load"] =
+      mean > 0 ? static_cast<double>(largest) / mean : 0;
+  json["idle_experts"] = idle;
+  json["load_entropy"] =
+      experts > 1 ? entropy / std::log(static_cast<double>(experts)) : 0;
+  json["tokens_per_expert"] = counts;
+  return json.dump(2) + "\n";
+}
