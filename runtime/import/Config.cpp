@@ -1,0 +1,132 @@
+//===- Config.cpp - Reading config.json with its habits -------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/import/Config.h"
+
+#include "moe/runtime/core/Os.h"
+#include "moe/runtime/core/Spelling.h"
+
+#include <algorithm>
+
+using namespace moe;
+using namespace moe::import;
+using core::Error;
+using core::ErrorId;
+using core::JsonValue;
+using core::Result;
+
+Result<Config> Config::read(const std::string &folder) {
+  std::string path = folder + "/config.json";
+  if (!core::os::fileInfo(path))
+    return Error(ErrorId::ConfigMissing, "'" + folder + "' has no config.json");
+  Result<JsonValue> root = core::readJson(path);
+  if (!root)
+    return root.takeError();
+  if (!root->isObject())
+    return Error(ErrorId::ConfigKeyType,
+                 "'" + path + "' must be an object, found " + root->describe());
+  Config config(*std::move(root));
+  if (std::optional<JsonValue> text = config.root.find("text_config"))
+    if (text->isObject())
+      config.nested = *std::move(text);
+  return config;
+}
+
+static const Family *familyOf(std::string_view modelType) {
+  for (const Family &family : families())
+    if (std::ranges::find(family.modelTypes, modelType) !=
+        family.modelTypes.end())
+      return &family;
+  return nullptr;
+}
+
+Result<const Family *> Config::family() const {
+  Result<std::string> type = root.getString("model_type");
+  if (!type)
+    return type.takeError();
+  if (const Family *family = familyOf(*type))
+    return family;
+  if (nested)
+    if (Result<std::string> inner = nested->getString("model_type"))
+      if (const Family *family = familyOf(*inner))
+        return family;
+  std::vector<std::string> known;
+  std::string list;
+  for (const Family &family : families())
+    for (std::string_view name : family.modelTypes) {
+      known.emplace_back(name);
+      list += (list.empty() ? "" : ", ") + known.back();
+    }
+  return Error(ErrorId::ModelTypeUnknown,
+               file() + ": model_type '" + *type + "' is unknown" +
+                   core::didYouMean(*type, known) + "; known are " + list +
+                   ". A layer of another model can be written as IR or "
+                   "described with LayerSpec");
+}
+
+std::optional<JsonValue> Config::find(std::string_view key) const {
+  if (nested)
+    if (std::optional<JsonValue> value = nested->find(key))
+      return value;
+  return root.find(key);
+}
+
+/// An integer within bounds.
+static Result<int64_t> bounded(const JsonValue &value, int64_t low,
+                               int64_t high) {
+  Result<int64_t> number = value.asInt();
+  if (number && (*number < low || *number > high))
+    return Error(ErrorId::ConfigKeyType, value.where() + " must be " +
+                                             std::to_string(low) + " to " +
+                                             std::to_string(high) + ", found " +
+                                             std::to_string(*number));
+  return number;
+}
+
+Result<Size> Config::size(Keys keys) const {
+  for (std::string_view key : keys)
+    if (std::optional<JsonValue> value = find(key)) {
+      Result<int64_t> number = bounded(*value, 1, int64_t(1) << 20);
+      if (!number)
+        return number.takeError();
+      return Size{*number, std::string(key)};
+    }
+  // The error of the key that this version's files have.
+  return (nested ? *nested : root).getInt(keys.front()).takeError();
+}
+
+Result<int64_t> Config::integer(std::string_view key, int64_t low, int64_t high,
+                                std::optional<int64_t> absent) const {
+  if (std::optional<JsonValue> value = find(key))
+    return bounded(*value, low, high);
+  if (absent)
+    return *absent;
+  return (nested ? *nested : root).getInt(key);
+}
+
+Result<double> Config::number(std::string_view key, double absent) const {
+  std::optional<JsonValue> value = find(key);
+  return value ? value->asDouble() : Result<double>(absent);
+}
+
+Result<bool> Config::flag(std::string_view key, bool absent) const {
+  std::optional<JsonValue> value = find(key);
+  return value ? value->asBool() : Result<bool>(absent);
+}
+
+Result<std::string> Config::text(std::string_view key,
+                                 std::string_view absent) const {
+  std::optional<JsonValue> value = find(key);
+  return value ? value->asString() : Result<std::string>(std::string(absent));
+}
+
+Result<std::vector<int64_t>> Config::integers(std::string_view key) const {
+  std::optional<JsonValue> value = find(key);
+  return value ? value->asIntList()
+               : Result<std::vector<int64_t>>(std::vector<int64_t>());
+}

@@ -1,0 +1,176 @@
+//===- Family.h - What is known of a family of models -----------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A row a family: which keys of config.json it goes by, how it routes, where
+// its tensors are and how they lie. Adding a model is adding a row; code is
+// needed only for a kind of thing that no row has had before.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_RUNTIME_IMPORT_FAMILY_H
+#define MOE_RUNTIME_IMPORT_FAMILY_H
+
+#include "moe/dialect/semantics/Activation.h"
+#include "moe/dialect/semantics/QuantFormat.h"
+#include "moe/dialect/semantics/Router.h"
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace moe::import {
+
+/// What a tensor is to the layer. In comments: the canonical dimensions.
+enum class Role : unsigned {
+  Router,        ///< E H
+  RouterBias,    ///< E, part of the logits
+  SelectionBias, ///< E, added to scores for the selection only
+  Gate,          ///< E I H
+  Up,            ///< E I H
+  Down,          ///< E H I
+  GateBias,      ///< E I
+  UpBias,        ///< E I
+  DownBias,      ///< E H
+  SharedGate,    ///< S H
+  SharedUp,      ///< S H
+  SharedDown,    ///< H S
+};
+inline constexpr unsigned kNumRoles = 12;
+
+struct RoleRow {
+  Role id;
+  std::string_view name; ///< of the parameter in the IR
+  std::string_view dims; ///< canonical, in the letters below
+  /// A projection of experts: what quantized checkpoints quantize.
+  bool quantizable = false;
+};
+const RoleRow &lookup(Role role);
+
+/// Which half of a dimension of two joined tensors.
+enum class Part { Whole, First, Second, Even, Odd };
+
+/// Where one tensor is stored and how it lies. Letters name sizes: E experts,
+/// H hidden, I intermediate, S intermediate of the shared experts.
+struct TensorRow {
+  Role role;
+  /// Below the block; `{e}` is an expert's number.
+  std::string_view name;
+  /// Stored dimensions: "I H"; "E 2I H" holds two tensors, of which `part`
+  /// says which; "(E I) H" is one dimension of E*I.
+  std::string_view dims;
+  Part part = Part::Whole;
+  /// A key of config.json without which, or with false, there is no such
+  /// tensor.
+  std::string_view onlyIf = {};
+};
+
+/// One way in which a family's experts are stored.
+struct Layout {
+  std::span<const TensorRow> tensors;
+  /// Stored as blocks and scales of this format.
+  std::optional<semantics::QuantFormat> format = std::nullopt;
+};
+
+/// Which layers of a stack are MoE layers, going by config.json alone.
+enum class LayerRule {
+  Every,
+  /// (l+1) % decoder_sparse_step == 0, without mlp_only_layers.
+  SparseStep,
+  /// From first_k_dense_replace on, every moe_layer_freq-th.
+  AfterDense,
+  /// T5: l % step == 1, or all with step 1; the step is a key or follows from
+  /// how many sparse layers there are.
+  EncoderStep,
+  DecoderStep,
+};
+
+/// A row of layers that are numbered together.
+struct Stack {
+  std::string_view numLayers; ///< key
+  LayerRule rule;
+  /// Where the block is, `{l}` being the layer, in order of preference.
+  std::span<const std::string_view> blocks;
+};
+
+/// Keys of config.json; of several the first that is there counts.
+using Keys = std::span<const std::string_view>;
+
+/// Group-limited selection by keys.
+struct GroupKeys {
+  std::string_view count, keep;
+  int64_t topSum = 1;
+  semantics::GroupFill fill = semantics::GroupFill::NegInf;
+};
+
+struct RouterPreset {
+  semantics::ScoreFn score = semantics::ScoreFn::Identity;
+  /// Scores are rounded to the activations' type before anything reads them.
+  bool roundScores = false;
+  std::optional<GroupKeys> groups = std::nullopt;
+  std::span<const semantics::NormStep> normalize = {};
+  /// A key that turns `normalize` on, and what its absence means.
+  std::string_view normalizeIf = {};
+  bool normalizeByDefault = false;
+  std::string_view scale = {}; ///< key
+  /// A key with the places of an expert; absent: 64.
+  std::string_view capacity = {};
+};
+
+/// How the experts' activation is found.
+struct ActivationPreset {
+  /// A key with the name of a plain activation, and what its absence means.
+  std::string_view key = {};
+  std::string_view byDefault = {};
+  /// The activation gates a second projection.
+  bool gated = true;
+  /// Instead of a key: a row of the table with parameters from keys.
+  std::optional<semantics::Activation> fixed = std::nullopt;
+  std::string_view alphaKey = {}, limitKey = {};
+  double alpha = 0, beta = 0, limit = 0;
+};
+
+/// A key that may have only these values; absent is fine. Anything else changes
+/// what the layer computes.
+struct Requirement {
+  std::string_view key;
+  std::string_view value;
+};
+
+struct Family {
+  std::string_view name;
+  std::span<const std::string_view> modelTypes;
+  std::span<const Stack> stacks;
+  Keys hidden, experts, width;
+  /// Empty: one expert a token.
+  Keys topK;
+  /// How many shared experts there are; absent: none.
+  std::string_view sharedCount = {};
+  RouterPreset router;
+  ActivationPreset activation;
+  /// The router's tensors, the projection first: its presence makes a layer.
+  std::span<const TensorRow> routerTensors;
+  /// In order of preference; the first is that of the released checkpoints.
+  std::span<const Layout> layouts;
+  std::span<const TensorRow> sharedTensors = {};
+  std::span<const Requirement> requirements = {};
+};
+
+std::span<const Family> families();
+
+/// An activation as config.json names it, plain and as the gate of a second
+/// projection.
+struct ActivationName {
+  std::string_view name;
+  semantics::Activation plain;
+  std::optional<semantics::Activation> gated;
+};
+std::span<const ActivationName> activationNames();
+
+} // namespace moe::import
+
+#endif // MOE_RUNTIME_IMPORT_FAMILY_H

@@ -1,0 +1,359 @@
+//===- Import.cpp - A checkpoint's layer, resolved by its family's row ----===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/import/Import.h"
+
+#include "moe/runtime/core/Spelling.h"
+#include "moe/runtime/import/LayerDesc.h"
+#include "moe/runtime/import/Locate.h"
+#include "moe/runtime/import/Tensors.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace moe;
+using namespace moe::import;
+using core::Error;
+using core::ErrorId;
+using core::Result;
+using core::Status;
+
+namespace {
+
+/// A checkpoint with what its configuration says.
+struct Source {
+  std::string folder;
+  core::Checkpoint checkpoint;
+  Config config;
+  const Family *family;
+  std::vector<LayerPlace> layers;
+
+  static Result<Source> open(const std::string &folder);
+};
+
+/// Fills a description, key by key and tensor by tensor.
+class Resolver {
+public:
+  Resolver(const Source &source, LayerPlace place, mlir::MLIRContext &context)
+      : source(source), config(source.config), family(*source.family),
+        place(std::move(place)), context(context) {}
+
+  Result<LayerDesc> resolve(std::string_view dtype);
+
+private:
+  Status resolveSizes();
+  Status resolveRouter();
+  Status resolveActivation();
+  Status resolveTensors();
+  Status addTensors(const TensorResolver &resolver,
+                    std::span<const TensorRow> rows,
+                    std::optional<semantics::QuantFormat> format = {});
+
+  const Source &source;
+  const Config &config;
+  const Family &family;
+  LayerPlace place;
+  mlir::MLIRContext &context;
+  Sizes sizes;
+  Size topK = {1, "top_k"};
+  bool hasShared = false;
+  LayerDesc layer;
+};
+
+} // namespace
+
+Result<Source> Source::open(const std::string &folder) {
+  Result<core::Checkpoint> checkpoint = core::Checkpoint::open(folder);
+  if (!checkpoint)
+    return checkpoint.takeError();
+  Result<Config> config = Config::read(folder);
+  if (!config)
+    return config.takeError();
+  Result<const Family *> family = config->family();
+  if (!family)
+    return family.takeError();
+  Result<std::vector<LayerPlace>> layers =
+      locateLayers(**family, *config, *checkpoint);
+  if (!layers)
+    return layers.takeError();
+  return Source{folder, *std::move(checkpoint), *std::move(config), *family,
+                *std::move(layers)};
+}
+
+//===----------------------------------------------------------------------===//
+// Keys
+//===----------------------------------------------------------------------===//
+
+/// The activations' type: as asked for, else as the configuration says.
+static Result<mlir::FloatType> activationType(const Config &config,
+                                              std::string_view asked,
+                                              mlir::MLIRContext &context) {
+  mlir::Builder builder(&context);
+  auto named = [&](std::string_view name) -> mlir::FloatType {
+    if (name == "f32" || name == "float32")
+      return builder.getF32Type();
+    if (name == "bf16" || name == "bfloat16")
+      return builder.getBF16Type();
+    if (name == "f16" || name == "float16")
+      return builder.getF16Type();
+    return {};
+  };
+  if (!asked.empty()) {
+    if (mlir::FloatType type = named(asked))
+      return type;
+    return Error(ErrorId::UsageInvalid, "dtype '" + std::string(asked) +
+                                            "' is not one of activations; "
+                                            "expected f32, bf16 or f16");
+  }
+  for (std::string_view key : {"torch_dtype", "dtype"})
+    if (std::optional<core::JsonValue> value = config.find(key)) {
+      Result<std::string> name = value->asString();
+      if (!name)
+        return name.takeError();
+      if (mlir::FloatType type = named(*name))
+        return type;
+      return Error(ErrorId::ConfigKeyType,
+                   value->where() +
+                       " must be float32, bfloat16 or float16, found '" +
+                       *name +
+                       "'; the type of activations can also be given "
+                       "as --dtype");
+    }
+  return builder.getF32Type();
+}
+
+Status Resolver::resolveSizes() {
+  for (auto [keys, size] : {std::pair(family.hidden, &sizes.hidden),
+                            std::pair(family.experts, &sizes.experts),
+                            std::pair(family.width, &sizes.width)}) {
+    Result<Size> value = config.size(keys);
+    if (!value)
+      return value.takeError();
+    *size = *std::move(value);
+  }
+  if (!family.topK.empty()) {
+    Result<Size> value = config.size(family.topK);
+    if (!value)
+      return value.takeError();
+    topK = *std::move(value);
+  }
+  if (topK.value > sizes.experts.value)
+    return Error(ErrorId::RouterInvalid,
+                 config.file() + ": key '" + topK.key + "' is " +
+                     std::to_string(topK.value) + ", but '" +
+                     sizes.experts.key + "' is " +
+                     std::to_string(sizes.experts.value));
+  if (!family.sharedCount.empty()) {
+    Result<int64_t> count = config.integer(family.sharedCount, 0, 1024, 0);
+    if (!count)
+      return count.takeError();
+    hasShared = *count > 0;
+    sizes.shared = {*count * sizes.width.value,
+                    std::string(family.sharedCount) + " * " + sizes.width.key};
+  }
+  layer.hidden = sizes.hidden.value;
+  layer.experts = sizes.experts.value;
+  layer.width = sizes.width.value;
+  return Status::ok();
+}
+
+Status Resolver::resolveRouter() {
+  for (const Requirement &requirement : family.requirements)
+    if (std::optional<core::JsonValue> value = config.find(requirement.key)) {
+      Result<std::string> text = value->asString();
+      if (!text)
+        return text.takeError();
+      if (*text != requirement.value)
+        return Error(ErrorId::FeatureUnsupported,
+                     value->where() + " is '" + *text +
+                         "', which moec does not support for " +
+                         std::string(family.name) + "; expected '" +
+                         std::string(requirement.value) + "'");
+    }
+  const RouterPreset &preset = family.router;
+  semantics::RouterSpec &router = layer.router;
+  router.score = preset.score;
+  router.topK = topK.value;
+  layer.roundScores = preset.roundScores;
+
+  bool normalize = !preset.normalize.empty();
+  if (!preset.normalizeIf.empty()) {
+    Result<bool> flag =
+        config.flag(preset.normalizeIf, preset.normalizeByDefault);
+    if (!flag)
+      return flag.takeError();
+    normalize = *flag;
+  }
+  if (normalize)
+    router.normalize.assign(preset.normalize.begin(), preset.normalize.end());
+  if (!preset.scale.empty()) {
+    Result<double> scale = config.number(preset.scale, 1.0);
+    if (!scale)
+      return scale.takeError();
+    router.scale = *scale;
+  }
+  if (preset.groups) {
+    Result<int64_t> count =
+        config.integer(preset.groups->count, 1, int64_t(1) << 20, std::nullopt);
+    if (!count)
+      return count.takeError();
+    Result<int64_t> keep =
+        config.integer(preset.groups->keep, 1, int64_t(1) << 20, std::nullopt);
+    if (!keep)
+      return keep.takeError();
+    // One group, or all of them, is no limit.
+    if (*count != *keep)
+      router.groups = semantics::GroupLimit{
+          *count, *keep, preset.groups->topSum, preset.groups->fill};
+  }
+  if (!preset.capacity.empty()) {
+    Result<int64_t> capacity =
+        config.integer(preset.capacity, 1, int64_t(1) << 31, 64);
+    if (!capacity)
+      return capacity.takeError();
+    layer.capacity = *capacity;
+  }
+  if (auto broken = semantics::verifyRouter(router, layer.experts))
+    return Error(ErrorId::RouterInvalid,
+                 config.file() + ": the router " + *broken);
+  return Status::ok();
+}
+
+Status Resolver::resolveActivation() {
+  const ActivationPreset &preset = family.activation;
+  if (preset.fixed) {
+    layer.activation = *preset.fixed;
+    Result<double> alpha = config.number(preset.alphaKey, preset.alpha);
+    if (!alpha)
+      return alpha.takeError();
+    Result<double> limit = config.number(preset.limitKey, preset.limit);
+    if (!limit)
+      return limit.takeError();
+    layer.alpha = *alpha;
+    layer.beta = preset.beta;
+    layer.limit = *limit;
+    return Status::ok();
+  }
+  Result<std::string> name = config.text(preset.key, preset.byDefault);
+  if (!name)
+    return name.takeError();
+  std::vector<std::string> known;
+  std::string list;
+  for (const ActivationName &row : activationNames()) {
+    std::optional<semantics::Activation> activation =
+        preset.gated ? row.gated : row.plain;
+    if (!activation)
+      continue;
+    if (*name == row.name) {
+      layer.activation = *activation;
+      return Status::ok();
+    }
+    known.emplace_back(row.name);
+    list += (list.empty() ? "" : ", ") + known.back();
+  }
+  return Error(ErrorId::ActivationUnknown,
+               config.file() + ": " + std::string(preset.key) + " '" + *name +
+                   "' is unknown" + core::didYouMean(*name, known) +
+                   "; known are " + list);
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors
+//===----------------------------------------------------------------------===//
+
+Status Resolver::addTensors(const TensorResolver &resolver,
+                            std::span<const TensorRow> rows,
+                            std::optional<semantics::QuantFormat> format) {
+  for (const TensorRow &row : rows) {
+    if (!row.onlyIf.empty()) {
+      Result<bool> flag = config.flag(row.onlyIf, false);
+      if (!flag)
+        return flag.takeError();
+      if (!*flag)
+        continue;
+    }
+    Result<Weight> weight = resolver.resolve(row, format);
+    if (!weight)
+      return weight.takeError();
+    layer.weight(row.role) = *std::move(weight);
+  }
+  return Status::ok();
+}
+
+Status Resolver::resolveTensors() {
+  Result<Quantization> quantization = readQuantization(config, source.folder);
+  if (!quantization)
+    return quantization.takeError();
+  TensorResolver resolver(source.checkpoint, source.folder, place.block, sizes,
+                          *quantization, layer.activationType);
+  if (Status status = addTensors(resolver, family.routerTensors); !status)
+    return status;
+  layer.router.hasBias = layer.weight(Role::SelectionBias).has_value();
+  Result<const Layout *> layout = resolver.chooseLayout(family.layouts);
+  if (!layout)
+    return layout.takeError();
+  if (Status status =
+          addTensors(resolver, (*layout)->tensors, (*layout)->format);
+      !status)
+    return status;
+  return hasShared ? addTensors(resolver, family.sharedTensors) : Status::ok();
+}
+
+Result<LayerDesc> Resolver::resolve(std::string_view dtype) {
+  Result<mlir::FloatType> type = activationType(config, dtype, context);
+  if (!type)
+    return type.takeError();
+  layer.activationType = *type;
+  for (auto step : {&Resolver::resolveSizes, &Resolver::resolveRouter,
+                    &Resolver::resolveActivation, &Resolver::resolveTensors})
+    if (Status status = (this->*step)(); !status)
+      return status.takeError();
+  return std::move(layer);
+}
+
+//===----------------------------------------------------------------------===//
+// Entry
+//===----------------------------------------------------------------------===//
+
+Result<std::vector<MoeLayer>> import::listLayers(const std::string &folder) {
+  Result<Source> source = Source::open(folder);
+  if (!source)
+    return source.takeError();
+  Result<Size> experts = source->config.size(source->family->experts);
+  if (!experts)
+    return experts.takeError();
+  Size topK = {1, ""};
+  if (!source->family->topK.empty()) {
+    Result<Size> value = source->config.size(source->family->topK);
+    if (!value)
+      return value.takeError();
+    topK = *std::move(value);
+  }
+  std::vector<MoeLayer> layers;
+  for (const LayerPlace &place : source->layers)
+    layers.push_back(
+        {place.number, place.block + ": " + std::to_string(experts->value) +
+                           " experts, top " + std::to_string(topK.value)});
+  return layers;
+}
+
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+import::importLayer(mlir::MLIRContext &context, const std::string &folder,
+                    int64_t layer, std::string_view dtype) {
+  context.loadDialect<MoeDialect>();
+  Result<Source> source = Source::open(folder);
+  if (!source)
+    return source.takeError();
+  Result<LayerPlace> place = chooseLayer(source->layers, layer, folder);
+  if (!place)
+    return place.takeError();
+  Result<LayerDesc> desc =
+      Resolver(*source, *std::move(place), context).resolve(dtype);
+  if (!desc)
+    return desc.takeError();
+  return buildLayer(context, *desc);
+}

@@ -1,0 +1,77 @@
+//===- LayerDesc.h - A layer, with everything decided -----------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a checkpoint's layer and a layer described by hand have in common: no
+// keys, no names of models. The IR is built from this alone.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_RUNTIME_IMPORT_LAYERDESC_H
+#define MOE_RUNTIME_IMPORT_LAYERDESC_H
+
+#include "moe/dialect/MoeDialect.h"
+#include "moe/runtime/core/Error.h"
+#include "moe/runtime/import/Family.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <array>
+
+namespace moe::import {
+
+/// A tensor that is bound at run time.
+struct Param {
+  mlir::RankedTensorType type;
+  SourceAttr source; ///< null: bound under the parameter's name
+};
+
+/// A weight: a parameter, or codes and scales that become one.
+struct Weight {
+  Param values;
+  struct Quantized {
+    semantics::QuantFormat format;
+    /// Given where the format has none of its own.
+    std::optional<std::array<int64_t, 2>> block;
+    Param scales;
+    mlir::RankedTensorType decoded;
+  };
+  std::optional<Quantized> quantized;
+};
+
+struct LayerDesc {
+  int64_t hidden = 0, experts = 0, width = 0;
+  int64_t maxTokens = int64_t(1) << 20;
+  mlir::FloatType activationType;
+
+  semantics::RouterSpec router;
+  bool roundScores = false;
+  std::optional<int64_t> capacity;
+
+  semantics::Activation activation = semantics::Activation::SwiGLU;
+  std::optional<double> alpha, beta, limit;
+
+  std::array<std::optional<Weight>, kNumRoles> weights;
+  const std::optional<Weight> &weight(Role role) const {
+    return weights[static_cast<unsigned>(role)];
+  }
+  std::optional<Weight> &weight(Role role) {
+    return weights[static_cast<unsigned>(role)];
+  }
+};
+
+/// A module with the parameters and @layer: (hidden_states) -> (hidden_states,
+/// topk_ids, topk_weights, router_logits). The description must be one that
+/// verifyRouter accepts and its weights must fit; a module that does not verify
+/// is an Internal error.
+core::Result<mlir::OwningOpRef<mlir::ModuleOp>>
+buildLayer(mlir::MLIRContext &context, const LayerDesc &layer);
+
+} // namespace moe::import
+
+#endif // MOE_RUNTIME_IMPORT_LAYERDESC_H

@@ -1,0 +1,86 @@
+//===- Tensors.h - Stored tensors as weights of a layer ---------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A row says how a tensor should lie, a checkpoint how it does. Both are held
+// against each other here, for every expert, so that a wrong configuration is
+// found before anything is computed with it; what is left is a source.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_RUNTIME_IMPORT_TENSORS_H
+#define MOE_RUNTIME_IMPORT_TENSORS_H
+
+#include "moe/runtime/core/Checkpoint.h"
+#include "moe/runtime/import/Config.h"
+#include "moe/runtime/import/LayerDesc.h"
+
+namespace moe::import {
+
+/// How config.json says the weights are quantized.
+struct Quantization {
+  std::optional<semantics::QuantFormat> format;
+  /// Rows and columns of one scale, of formats that have no size of their own.
+  std::array<int64_t, 2> block = {0, 0};
+};
+/// From quantization_config, or hf_quant_config.json beside config.json.
+/// Errors: QuantizationUnsupported and those of reading.
+core::Result<Quantization> readQuantization(const Config &config,
+                                            const std::string &folder);
+
+/// The sizes that dimensions are named by.
+struct Sizes {
+  Size experts, hidden, width, shared;
+  const Size &of(char letter) const;
+};
+
+class TensorResolver {
+public:
+  /// `activations` is the element type of decoded weights, and of all where
+  /// nothing is stored.
+  TensorResolver(const core::Checkpoint &checkpoint, std::string folder,
+                 std::string block, Sizes sizes, Quantization quantization,
+                 mlir::FloatType activations)
+      : checkpoint(checkpoint), folder(std::move(folder)),
+        block(std::move(block)), sizes(std::move(sizes)),
+        quantization(quantization), activations(activations) {}
+
+  /// The first layout whose first tensor is stored; where nothing is, the first
+  /// that the quantization fits. Error: TensorNotFound.
+  core::Result<const Layout *>
+  chooseLayout(std::span<const Layout> layouts) const;
+
+  /// The weight of a row. Errors: TensorNotFound, TensorShape, TensorDType,
+  /// QuantizationUnsupported.
+  core::Result<Weight>
+  resolve(const TensorRow &row,
+          std::optional<semantics::QuantFormat> format = std::nullopt) const;
+
+private:
+  struct Lie;
+  Lie lieOf(const TensorRow &row) const;
+  std::string fullName(std::string_view name) const;
+  core::Result<core::DType> checkStored(const std::string &pattern,
+                                        const std::vector<int64_t> &shape,
+                                        const std::string &reason) const;
+  Param paramOf(const std::string &pattern, mlir::Type element,
+                const Lie &lie) const;
+  core::Result<Weight> resolveBlocks(const Lie &lie,
+                                     const std::string &name) const;
+  core::Result<Weight> resolveFp8(const Lie &lie,
+                                  const std::string &name) const;
+
+  const core::Checkpoint &checkpoint;
+  std::string folder, block;
+  Sizes sizes;
+  Quantization quantization;
+  mlir::FloatType activations;
+};
+
+} // namespace moe::import
+
+#endif // MOE_RUNTIME_IMPORT_TENSORS_H
