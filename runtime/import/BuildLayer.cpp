@@ -147,14 +147,14 @@ Value LayerBuilder::activate(Value gate, Value up) {
 /// An ordinary gated MLP beside the experts; what it gives is where the
 /// experts' sum starts.
 Value LayerBuilder::sharedExperts(Value hidden) {
-  Value down = load(Role::SharedDown);
-  if (!down)
+  if (!layer.weight(Role::SharedDown))
     return {};
   Value gate = load(Role::SharedGate);
-  Value up = linear(hidden, load(Role::SharedUp), {});
   if (gate)
     gate = linear(hidden, gate, {});
-  return linear(activate(gate, up), down, {});
+  Value up = linear(hidden, load(Role::SharedUp), {});
+  Value inner = activate(gate, up);
+  return linear(inner, load(Role::SharedDown), {});
 }
 
 Value LayerBuilder::experts(Value dispatched, Value groups) {

@@ -138,6 +138,11 @@ Status SpecReader::readSizes() {
       return value.takeError();
     *size = *value;
   }
+  if (layer.router.topK > layer.experts)
+    return Error(ErrorId::RouterInvalid,
+                 "'" + root.file() + "': key 'top_k' is " +
+                     std::to_string(layer.router.topK) +
+                     ", but 'num_experts' is " + std::to_string(layer.experts));
   if (root.has("max_tokens")) {
     Result<int64_t> tokens =
         boundedInt(root, "max_tokens", 1, int64_t(1) << 31);
