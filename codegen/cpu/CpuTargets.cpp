@@ -51,7 +51,7 @@ std::string CpuTarget::name() const {
     std::string text = named.name.str();
     CpuFeatures extra = features - named.features;
     if (!extra.empty())
-      text += "+" + extra.str("+");
+      text.append("+").append(extra.str("+"));
     return text;
   }
   return "aarch64"; // without neon: not constructible by parse()

@@ -47,13 +47,15 @@ def EmulateIsaPass : Pass<"moe-emulate-isa", "::mlir::ModuleOp"> {
     %sums:2 = scf.for %k = %c0 to %c16 step %c1
         iter_args(%even = %zero, %odd = %zero) -> (vector<16xf32>, vector<16xf32>) {
       %pairs = vector.load %bCopy[%k, %c0] : memref<16x32xbf16>, vector<32xbf16>
-      %b0, %b1 = vector.deinterleave %pairs : vector<32xbf16> -> vector<16xbf16>
+      %b0 = vector.shuffle %pairs, %pairs [0, 2, 4, …] : vector<32xbf16>, vector<32xbf16>
       …
       %e = vector.fma %a0, %b0f, %even : vector<16xf32>
       %o = vector.fma %a1, %b1f, %odd : vector<16xf32>
       scf.yield %e, %o : vector<16xf32>, vector<16xf32>
     }
+    %old = vector.load %cCopy[%m, %c0] : memref<16x16xf32>, vector<16xf32>
     %sum = arith.addf %sums#0, %sums#1 : vector<16xf32>
+    %new = arith.addf %old, %sum : vector<16xf32>
     ```
 
     An operation that the target lacks and that has no emulation is an error.
@@ -151,7 +153,8 @@ def ToLlvmPass : Pass<"moe-to-llvm", "::mlir::ModuleOp"> {
       %buffers = llvm.load %args : !llvm.ptr -> !llvm.ptr
       %x = llvm.load %buffers : !llvm.ptr -> !llvm.ptr
       %two = arith.constant dense<2.0> : vector<8xf32>
-      scf.for %i = %begin to %end step %begin : i64 {
+      %eight = arith.constant 8 : i64
+      scf.for %i = %begin to %end step %eight : i64 {
         %p = llvm.getelementptr %x[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f32
         %v = llvm.load %p {alignment = 4 : i64} : !llvm.ptr -> vector<8xf32>
         %w = arith.mulf %v, %two : vector<8xf32>
@@ -164,12 +167,12 @@ def ToLlvmPass : Pass<"moe-to-llvm", "::mlir::ModuleOp"> {
     After, the loop body:
 
     ```mlir
-    ^bb2:
-      %6 = llvm.getelementptr %1[%4] : (!llvm.ptr, i64) -> !llvm.ptr, f32
+    ^bb2:  // pred: ^bb1
+      %6 = llvm.getelementptr %3[%4] : (!llvm.ptr, i64) -> !llvm.ptr, f32
       %7 = llvm.load %6 {alignment = 4 : i64} : !llvm.ptr -> vector<8xf32>
-      %8 = llvm.fmul %7, %2 : vector<8xf32>
+      %8 = llvm.fmul %7, %1 : vector<8xf32>
       llvm.store %8, %6 {alignment = 4 : i64} : vector<8xf32>, !llvm.ptr
-      %9 = llvm.add %4, %arg1 : i64
+      %9 = llvm.add %4, %0 : i64
       llvm.br ^bb1(%9 : i64)
     ```
   }];

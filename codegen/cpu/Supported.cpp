@@ -15,10 +15,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -35,189 +35,69 @@ static bool isWholeDialect(StringRef name) {
          name == "x86vector";
 }
 
-/// The ops of the other dialects that can.
+/// Functions that processors have, and those that become polynomials.
+static constexpr StringRef instructionMath =
+    "absf absi ceil copysign ctlz ctpop cttz floor fma isfinite isinf isnan "
+    "isnormal round roundeven rsqrt sqrt trunc";
+static constexpr StringRef polynomialMath =
+    "acos asin atan atan2 cbrt cos erf erfc exp exp2 expm1 log log1p log2 sin "
+    "tanh";
+
+static bool isListed(StringRef words, StringRef word) {
+  return llvm::is_contained(llvm::split(words, ' '), word);
+}
+
+/// The ops of the other dialects that can, a row a dialect.
 static const llvm::StringSet<> &supportedOps() {
+  struct Row {
+    StringRef prefix, ops;
+  };
+  static constexpr Row rows[] = {
+      {"builtin.", "unrealized_conversion_cast"},
+      {"affine.", "apply max min"},
+      {"func.", "func return call"},
+      {"cf.", "br cond_br switch"},
+      {"scf.", "condition execute_region for if index_switch parallel reduce "
+               "reduce.return while yield"},
+      {"math.", instructionMath},
+      {"math.", polynomialMath},
+      {"memref.", "alloca assume_alignment cast collapse_shape copy dim "
+                  "expand_shape extract_aligned_pointer_as_index "
+                  "extract_strided_metadata get_global load prefetch rank "
+                  "reinterpret_cast store subview transpose view"},
+      {"vector.", "bitcast broadcast compressstore constant_mask contract "
+                  "create_mask deinterleave expandload extract "
+                  "extract_strided_slice fma from_elements gather insert "
+                  "insert_strided_slice interleave load maskedload "
+                  "maskedstore multi_reduction outerproduct reduction scatter "
+                  "shape_cast shuffle step store to_elements transfer_read "
+                  "transfer_write transpose"},
+      {"llvm.", "add alloca and ashr bitcast br call call_intrinsic cond_br "
+                "extractelement extractvalue fadd fcmp fdiv fmul fneg fpext "
+                "fptosi fptoui fptrunc freeze fsub getelementptr icmp "
+                "insertelement insertvalue inttoptr load lshr mlir.addressof "
+                "mlir.constant mlir.poison mlir.undef mlir.zero mul or "
+                "ptrtoint return sdiv select sext shl shufflevector sitofp "
+                "srem store sub switch trunc udiv uitofp unreachable urem xor "
+                "zext"},
+      {"llvm.intr.",
+       "abs assume bitreverse bswap ceil copysign ctlz ctpop cttz expect "
+       "expect.with.probability experimental.noalias.scope.decl fabs floor "
+       "fma fmuladd fshl fshr is.fpclass lifetime.end lifetime.start "
+       "masked.compressstore masked.expandload masked.gather masked.load "
+       "masked.scatter masked.store maximum maxnum memcpy memmove memset "
+       "minimum minnum nearbyint prefetch rint round roundeven sadd.sat smax "
+       "smin sqrt ssub.sat trunc uadd.sat umax umin usub.sat "
+       "vector.deinterleave2 vector.extract vector.insert vector.interleave2"},
+      {"llvm.intr.vector.reduce.",
+       "add and fadd fmax fmaximum fmin fminimum fmul mul or smax smin umax "
+       "umin xor"},
+  };
   static const llvm::StringSet<> set = [] {
     llvm::StringSet<> names;
-    auto add = [&](StringRef prefix, std::initializer_list<StringRef> ops) {
-      for (StringRef op : ops)
-        names.insert((prefix + "." + op).str());
-    };
-    names.insert("builtin.unrealized_conversion_cast");
-    add("affine", {"apply", "max", "min"});
-    add("func", {"func", "return", "call"});
-    add("cf", {"br", "cond_br", "switch"});
-    add("scf", {"condition", "execute_region", "for", "if", "index_switch",
-                "parallel", "reduce", "reduce.return", "while", "yield"});
-    // Hardware has these ...
-    add("math", {"absf", "absi", "ceil", "copysign", "ctlz", "ctpop", "cttz",
-                 "floor", "fma", "isfinite", "isinf", "isnan", "isnormal",
-                 "round", "roundeven", "rsqrt", "sqrt", "trunc"});
-    // ... and these become polynomials.
-    add("math",
-        {"acos", "asin", "atan", "atan2", "cbrt", "cos", "erf", "erfc", "exp",
-         "exp2", "expm1", "log", "log1p", "log2", "sin", "tanh"});
-    add("memref",
-        {"alloca", "assume_alignment", "cast", "collapse_shape", "copy", "dim",
-         "expand_shape", "extract_aligned_pointer_as_index",
-         "extract_strided_metadata", "get_global", "load", "prefetch", "rank",
-         "reinterpret_cast", "store", "subview", "transpose", "view"});
-    add("vector", {"bitcast",
-                   "broadcast",
-                   "compressstore",
-                   "constant_mask",
-                   "contract",
-                   "create_mask",
-                   "deinterleave",
-                   "expandload",
-                   "extract",
-                   "extract_strided_slice",
-                   "fma",
-                   "from_elements",
-                   "gather",
-                   "insert",
-                   "insert_strided_slice",
-                   "interleave",
-                   "load",
-                   "maskedload",
-                   "maskedstore",
-                   "multi_reduction",
-                   "outerproduct",
-                   "reduction",
-                   "scatter",
-                   "shape_cast",
-                   "shuffle",
-                   "step",
-                   "store",
-                   "to_elements",
-                   "transfer_read",
-                   "transfer_write",
-                   "transpose",
-                   "yield"});
-    add("llvm", {"add",
-                 "alloca",
-                 "and",
-                 "ashr",
-                 "bitcast",
-                 "br",
-                 "call",
-                 "call_intrinsic",
-                 "cond_br",
-                 "extractelement",
-                 "extractvalue",
-                 "fadd",
-                 "fcmp",
-                 "fdiv",
-                 "fmul",
-                 "fneg",
-                 "fpext",
-                 "fptosi",
-                 "fptoui",
-                 "fptrunc",
-                 "freeze",
-                 "fsub",
-                 "func",
-                 "getelementptr",
-                 "icmp",
-                 "insertelement",
-                 "insertvalue",
-                 "inttoptr",
-                 "load",
-                 "lshr",
-                 "mlir.addressof",
-                 "mlir.constant",
-                 "mlir.poison",
-                 "mlir.undef",
-                 "mlir.zero",
-                 "mul",
-                 "or",
-                 "ptrtoint",
-                 "return",
-                 "sdiv",
-                 "select",
-                 "sext",
-                 "shl",
-                 "shufflevector",
-                 "sitofp",
-                 "srem",
-                 "store",
-                 "sub",
-                 "switch",
-                 "trunc",
-                 "udiv",
-                 "uitofp",
-                 "unreachable",
-                 "urem",
-                 "xor",
-                 "zext"});
-    add("llvm.intr", {"abs",
-                      "assume",
-                      "bitreverse",
-                      "bswap",
-                      "ceil",
-                      "copysign",
-                      "ctlz",
-                      "ctpop",
-                      "cttz",
-                      "expect",
-                      "expect.with.probability",
-                      "experimental.noalias.scope.decl",
-                      "fabs",
-                      "floor",
-                      "fma",
-                      "fmuladd",
-                      "fshl",
-                      "fshr",
-                      "is.fpclass",
-                      "lifetime.end",
-                      "lifetime.start",
-                      "masked.compressstore",
-                      "masked.expandload",
-                      "masked.gather",
-                      "masked.load",
-                      "masked.scatter",
-                      "masked.store",
-                      "maximum",
-                      "maxnum",
-                      "memcpy",
-                      "memmove",
-                      "memset",
-                      "minimum",
-                      "minnum",
-                      "nearbyint",
-                      "prefetch",
-                      "rint",
-                      "round",
-                      "roundeven",
-                      "sadd.sat",
-                      "smax",
-                      "smin",
-                      "sqrt",
-                      "ssub.sat",
-                      "trunc",
-                      "uadd.sat",
-                      "umax",
-                      "umin",
-                      "usub.sat",
-                      "vector.deinterleave2",
-                      "vector.extract",
-                      "vector.insert",
-                      "vector.interleave2",
-                      "vector.reduce.add",
-                      "vector.reduce.and",
-                      "vector.reduce.fadd",
-                      "vector.reduce.fmax",
-                      "vector.reduce.fmaximum",
-                      "vector.reduce.fmin",
-                      "vector.reduce.fminimum",
-                      "vector.reduce.fmul",
-                      "vector.reduce.mul",
-                      "vector.reduce.or",
-                      "vector.reduce.smax",
-                      "vector.reduce.smin",
-                      "vector.reduce.umax",
-                      "vector.reduce.umin",
-                      "vector.reduce.xor"});
+    for (const Row &row : rows)
+      for (StringRef op : llvm::split(row.ops, ' '))
+        names.insert((row.prefix + op).str());
     return names;
   }();
   return set;
@@ -236,16 +116,6 @@ static StringRef advice(StringRef name) {
   if (name == "math.powf" || name == "math.fpowi" || name == "math.ipowi")
     return "use exp and log, or products";
   return {};
-}
-
-static bool isPolynomialMath(Operation *op) {
-  return isa<math::MathDialect>(op->getDialect()) &&
-         !isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp,
-              math::CountLeadingZerosOp, math::CountTrailingZerosOp,
-              math::CtPopOp, math::FloorOp, math::FmaOp, math::IsFiniteOp,
-              math::IsInfOp, math::IsNaNOp, math::IsNormalOp, math::RoundOp,
-              math::RoundEvenOp, math::RsqrtOp, math::SqrtOp, math::TruncOp>(
-             op);
 }
 
 //===----------------------------------------------------------------------===//
@@ -373,7 +243,8 @@ static LogicalResult checkOp(Operation *op, ModuleOp module,
       failed(checkHalfFloats(op, target)))
     return failure();
 
-  if (isPolynomialMath(op) &&
+  if (dialect == "math" &&
+      isListed(polynomialMath, op->getName().stripDialect()) &&
       getElementTypeOrSelf(op->getResult(0).getType()).isF64())
     return op->emitOpError("on f64 has no polynomial; compute in f32");
   if (auto fma = dyn_cast<LLVM::FMAOp>(op); fma && !target.hasFma())

@@ -217,6 +217,21 @@ TEST(CodeImageTest, HoldsOnlyWhatItsEntriesReach) {
   EXPECT_LE(size(both, {"j"}), 64u);
 }
 
+TEST(CodeImageTest, TheMemoryFunctionsAreReserved) {
+  KernelContext context;
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(
+      "llvm.func @memset" + std::string(signature) + R"( {
+  "llvm.intr.memcpy"(%s, %a, %e) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+  llvm.return
+})",
+      context.context.get());
+  EXPECT_TRUE(mlir::failed(cpu::emitCode(
+      *module, *cpu::CpuTarget::parse("x86-64-v3"), cpu::EmitKind::Object)));
+  EXPECT_THAT(context.errors,
+              ElementsAre("code generation for x86-64-v3: the module defines "
+                          "'memset', a name that compiled code reserves"));
+}
+
 TEST(CodeImageTest, EmissionReportsWhatItCannotTranslate) {
   KernelContext context;
   auto module = mlir::parseSourceString<mlir::ModuleOp>(

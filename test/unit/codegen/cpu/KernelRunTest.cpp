@@ -12,6 +12,9 @@
 
 #include "CompiledKernel.h"
 
+#include "moe/codegen/cpu/CpuTargets.h"
+#include "moe/runtime/core/CpuInfo.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -563,6 +566,20 @@ TEST_P(LevelTest, SeveralKernelsInOneImage) {
   EXPECT_EQ(value, 77);
   kernels.run({&value}, {}, 1, 1);
   EXPECT_EQ(value, 0);
+}
+
+TEST(HostTest, ItsOwnFeaturesMakeATarget) {
+  const core::CpuInfo &host = core::hostCpu();
+  const std::string target = cpu::CpuTarget{host.arch, host.features}.name();
+  ASSERT_TRUE(hostRuns(target)) << target;
+  CompiledKernel kernel = compileKernels(elementwise(16, "f32", "f32", R"(
+    %h = arith.truncf %x : vector<16xf32> to vector<16xbf16>
+    %y = arith.extf %h : vector<16xbf16> to vector<16xf32>)"),
+                                         target);
+  ASSERT_EQ(kernel.errors, std::vector<std::string>());
+  std::vector<float> x = {1.0f, 1.0078125f, 1.00390625f, 1.01171875f}, y(4);
+  kernel.run({x.data(), y.data()}, {}, 4);
+  EXPECT_EQ(y, (std::vector<float>{1.0f, 1.0078125f, 1.0f, 1.015625f}));
 }
 
 //===----------------------------------------------------------------------===//
