@@ -10,17 +10,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <limits>
 
 using namespace moe;
 using namespace moe::core;
 
-static const Tensor *find(std::span<const NamedTensor> tensors,
-                          std::string_view name) {
-  for (const NamedTensor &each : tensors)
-    if (each.name == name)
-      return &each.tensor;
+static const TensorView *find(std::span<const NamedView> tensors,
+                              std::string_view name) {
+  for (const NamedView &tensor : tensors)
+    if (tensor.name == name)
+      return &tensor.tensor;
   return nullptr;
 }
 
@@ -43,20 +41,19 @@ private:
 };
 } // namespace
 
-static std::vector<int64_t> rowOf(const Tensor &ids, int64_t row) {
+static std::vector<int64_t> rowOf(const TensorView &ids, int64_t row) {
   std::vector<int64_t> values;
-  for (int64_t slot = 0; slot < ids.shape()[1]; ++slot)
-    values.push_back(
-        loadAsInt(ids.dtype(), ids.data(),
-                  static_cast<size_t>(row * ids.shape()[1] + slot)));
+  for (int64_t slot = 0; slot < ids.shape[1]; ++slot)
+    values.push_back(loadAsInt(ids.dtype, ids.data,
+                               static_cast<size_t>(row * ids.shape[1] + slot)));
   return values;
 }
 
 /// Both are [T, K] integers.
-static void compareIds(const Tensor &got, const Tensor &want,
-                       TensorComparison &report) {
+static void compareIds(const TensorView &got, const TensorView &want,
+                       TensorReport &report) {
   int64_t differing = 0;
-  for (int64_t row = 0; row < want.shape()[0]; ++row) {
+  for (int64_t row = 0; row < want.shape[0]; ++row) {
     std::vector<int64_t> a = rowOf(got, row), b = rowOf(want, row);
     std::vector<int64_t> setA = a, setB = b;
     std::ranges::sort(setA);
@@ -71,13 +68,13 @@ static void compareIds(const Tensor &got, const Tensor &want,
     report.problem += " (" + std::to_string(differing) + " rows differ)";
 }
 
-static void compareInts(const Tensor &got, const Tensor &want,
-                        TensorComparison &report) {
+static void compareInts(const TensorView &got, const TensorView &want,
+                        TensorReport &report) {
   int64_t differing = 0;
   for (int64_t index = 0; index < want.numElements(); ++index) {
     size_t at = static_cast<size_t>(index);
-    int64_t a = loadAsInt(got.dtype(), got.data(), at);
-    int64_t b = loadAsInt(want.dtype(), want.data(), at);
+    int64_t a = loadAsInt(got.dtype, got.data, at);
+    int64_t b = loadAsInt(want.dtype, want.data, at);
     if (a != b && differing++ == 0)
       report.problem = "element " + std::to_string(index) + " is " +
                        std::to_string(a) + ", expected " + std::to_string(b);
@@ -88,12 +85,12 @@ static void compareInts(const Tensor &got, const Tensor &want,
 
 /// Weights of a row by the id that they belong to; each id of ours is matched
 /// once.
-static void compareWeights(const Tensor &got, const Tensor &gotIds,
-                           const Tensor &want, const Tensor &wantIds,
-                           TensorComparison &report) {
+static void compareWeights(const TensorView &got, const TensorView &gotIds,
+                           const TensorView &want, const TensorView &wantIds,
+                           TensorReport &report) {
   Distance distance;
-  int64_t topK = want.shape()[1];
-  for (int64_t row = 0; row < want.shape()[0]; ++row) {
+  int64_t topK = want.shape[1];
+  for (int64_t row = 0; row < want.shape[0]; ++row) {
     std::vector<int64_t> ours = rowOf(gotIds, row),
                          theirs = rowOf(wantIds, row);
     std::vector<bool> used(ours.size(), false);
@@ -112,42 +109,42 @@ static void compareWeights(const Tensor &got, const Tensor &gotIds,
   report.error = distance.relative();
 }
 
-static void compareFloats(const Tensor &got, const Tensor &want,
-                          TensorComparison &report) {
+static void compareFloats(const TensorView &got, const TensorView &want,
+                          TensorReport &report) {
   Distance distance;
   for (int64_t index = 0; index < want.numElements(); ++index)
     distance.add(got.at(index), want.at(index));
   report.error = distance.relative();
 }
 
-static TensorComparison compareOne(const std::string &name, const Tensor &want,
-                                   std::span<const NamedTensor> results,
-                                   std::span<const NamedTensor> expected) {
-  TensorComparison report;
+static TensorReport compareOne(const std::string &name, const TensorView &want,
+                               std::span<const NamedView> results,
+                               std::span<const NamedView> expected) {
+  TensorReport report;
   report.name = name;
-  const Tensor *got = find(results, name);
+  const TensorView *got = find(results, name);
   if (!got) {
     report.problem = "is missing";
     return report;
   }
-  if (got->shape() != want.shape()) {
-    report.problem = "has shape " + shapeStr(got->shape()) + ", expected " +
-                     shapeStr(want.shape());
+  if (got->shape != want.shape) {
+    report.problem = "has shape " + shapeStr(got->shape) + ", expected " +
+                     shapeStr(want.shape);
     return report;
   }
-  if (isFloat(got->dtype()) != isFloat(want.dtype())) {
-    report.problem = "is " + std::string(core::name(got->dtype())) +
-                     ", expected " + std::string(core::name(want.dtype()));
+  if (isFloat(got->dtype) != isFloat(want.dtype)) {
+    report.problem = "is " + std::string(core::name(got->dtype)) +
+                     ", expected " + std::string(core::name(want.dtype));
     return report;
   }
-  const Tensor *gotIds = find(results, "topk_ids");
-  const Tensor *wantIds = find(expected, "topk_ids");
-  bool matched = name == "topk_weights" && want.shape().size() == 2 && gotIds &&
-                 wantIds && gotIds->shape() == want.shape() &&
-                 wantIds->shape() == want.shape();
-  if (name == "topk_ids" && want.shape().size() == 2)
+  const TensorView *gotIds = find(results, "topk_ids");
+  const TensorView *wantIds = find(expected, "topk_ids");
+  bool matched = name == "topk_weights" && want.shape.size() == 2 && gotIds &&
+                 wantIds && gotIds->shape == want.shape &&
+                 wantIds->shape == want.shape;
+  if (name == "topk_ids" && want.shape.size() == 2)
     compareIds(*got, want, report);
-  else if (!isFloat(want.dtype()))
+  else if (!isFloat(want.dtype))
     compareInts(*got, want, report);
   else if (matched)
     compareWeights(*got, *gotIds, want, *wantIds, report);
@@ -158,53 +155,17 @@ static TensorComparison compareOne(const std::string &name, const Tensor &want,
   return report;
 }
 
-Comparison core::compare(std::span<const NamedTensor> results,
-                         std::span<const NamedTensor> expected,
-                         double tolerance) {
-  Comparison comparison;
-  comparison.tolerance = tolerance;
-  for (const NamedTensor &each : expected) {
-    if (each.name.ends_with("_f64") || each.name.ends_with("_before_capacity"))
+std::vector<TensorReport>
+core::compareTensors(std::span<const NamedView> results,
+                     std::span<const NamedView> expected) {
+  std::vector<TensorReport> reports;
+  for (const NamedView &tensor : expected) {
+    if (tensor.name.ends_with("_f64") ||
+        tensor.name.ends_with("_before_capacity"))
       continue;
-    const Tensor *exact = find(expected, each.name + "_f64");
-    comparison.tensors.push_back(
-        compareOne(each.name, exact ? *exact : each.tensor, results, expected));
+    const TensorView *exact = find(expected, tensor.name + "_f64");
+    reports.push_back(compareOne(tensor.name, exact ? *exact : tensor.tensor,
+                                 results, expected));
   }
-  return comparison;
-}
-
-static std::string scientific(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2e", value);
-  return text;
-}
-
-std::string TensorComparison::summary() const {
-  if (!problem.empty())
-    return problem;
-  return error == 0 ? "exact" : scientific(error);
-}
-
-bool Comparison::held() const { return failure().empty(); }
-
-double Comparison::worst() const {
-  double worst = 0;
-  for (const TensorComparison &each : tensors)
-    worst = std::max(worst, each.problem.empty()
-                                ? each.error
-                                : std::numeric_limits<double>::infinity());
-  return worst;
-}
-
-std::string Comparison::failure() const {
-  std::string text;
-  for (const TensorComparison &each : tensors) {
-    if (each.problem.empty() && each.error <= tolerance)
-      continue;
-    text += (text.empty() ? "" : "; ") + each.name;
-    text += each.problem.empty() ? ": error " + scientific(each.error) +
-                                       " is above " + scientific(tolerance)
-                                 : " " + each.problem;
-  }
-  return text;
+  return reports;
 }

@@ -23,7 +23,7 @@
 #ifndef MOE_RUNTIME_CORE_COMPARE_H
 #define MOE_RUNTIME_CORE_COMPARE_H
 
-#include "moe/runtime/core/Tensor.h"
+#include "moe/runtime/core/Safetensors.h"
 
 #include <span>
 #include <string>
@@ -32,32 +32,23 @@
 namespace moe::core {
 
 /// How one tensor compares.
-struct TensorComparison {
+struct TensorReport {
   std::string name;
   /// Relative error of floats; 0 of integers that agree.
   double error = 0;
-  /// Why no tolerance would do: "is missing", "has shape [7, 8], expected [7,
-  /// 4]", "row 3 has ids [1, 2], expected [1, 5] (2 rows differ)".
+  /// Why no error can agree with any tolerance: "is missing", "has shape [7,
+  /// 8], expected [7, 4]", "row 3 has ids [1, 2], expected [1, 5] (2 rows
+  /// differ)".
   std::string problem;
 
-  /// "exact", "7.03e-08", or the problem.
-  std::string summary() const;
+  bool agrees(double tolerance) const {
+    return problem.empty() && error <= tolerance;
+  }
 };
 
-struct Comparison {
-  /// One an expected tensor, in their order.
-  std::vector<TensorComparison> tensors;
-  double tolerance = 0;
-
-  bool held() const;
-  /// The largest error; infinite with a problem.
-  double worst() const;
-  /// What is wrong, tensor by tensor; empty where it held.
-  std::string failure() const;
-};
-
-Comparison compare(std::span<const NamedTensor> results,
-                   std::span<const NamedTensor> expected, double tolerance);
+/// One report an expected tensor, in their order.
+std::vector<TensorReport> compareTensors(std::span<const NamedView> results,
+                                         std::span<const NamedView> expected);
 
 } // namespace moe::core
 
