@@ -5,11 +5,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// A model of a core in five numbers, and the plan that it makes fastest. The
+// model is coarse on purpose: it has to rank plans, not to predict times, and
+// every choice can be read and replaced in the IR.
+//
+//===----------------------------------------------------------------------===//
 
 #include "moe/codegen/cpu/KernelClass.h"
 #include "moe/codegen/cpu/MatmulShape.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -17,17 +21,147 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
 
+namespace {
+
+/// What every core of today does in a cycle. Bytes from memory are one core's
+/// share when all of them ask.
+constexpr double fmasPerCycle = 2, loadsPerCycle = 2, l2BytesPerCycle = 32,
+                 memoryBytesPerCycle = 5;
+
+/// Rows of a tile: enough that weights from memory do not bind (a weight byte
+/// is worth 2 * rows / bytes multiply-adds), few enough that experts with a
+/// handful of rows more are not cut unevenly.
+constexpr int64_t tileRowsWanted = 48;
+
+/// One way to hold a block in registers.
+struct RegisterBlock {
+  int64_t rows = 0, vectors = 0;
+  double cyclesPerFma = 0; ///< of one vector multiply-add
+
+  std::string name() const {
+    return llvm::formatv("{0}x{1}", rows, vectors).str();
+  }
+};
+
+} // namespace
+
+/// The blocks of a target, the fastest first. A step takes rows * vectors
+/// multiply-adds, rows + vectors loads, and its vectors from the second cache.
+static SmallVector<RegisterBlock> blocksOf(cpu::TargetAttr target,
+                                           int64_t sides) {
+  SmallVector<RegisterBlock> blocks;
+  for (int64_t vectors = sides; vectors <= 4; vectors += sides) {
+    // Beside the sums: a step's weights and an element of a row. Without fused
+    // multiply-adds there are products, and code that overwrites an operand.
+    const int64_t others =
+        target.getCpu().hasFma() ? vectors + 1 : 2 * vectors + 3;
+    int64_t rows = (target.getRegisters() - others) / vectors;
+    if (rows > 8)
+      rows = rows / 4 * 4; // tiles are cut into blocks without a sliver
+    const double fmas = rows * vectors;
+    const double issue =
+        std::max(fmas / fmasPerCycle, (rows + vectors) / loadsPerCycle);
+    const double fetch = 4.0 * vectors * target.getLanes() / l2BytesPerCycle;
+    // Fetching overlaps with computing, but not for nothing.
+    blocks.push_back(
+        {rows, vectors, (std::max(issue, fetch) + 0.1 * fetch) / fmas});
+  }
+  llvm::stable_sort(blocks, [](const RegisterBlock &a, const RegisterBlock &b) {
+    return a.cyclesPerFma < b.cyclesPerFma;
+  });
+  return blocks;
+}
+
+/// Slots a token has, where the groups' ids can be seen.
+static int64_t slotsPerToken(GroupedMatmulOp op) {
+  if (!op.getGroups())
+    return 1;
+  auto group = op.getGroups().getDefiningOp<GroupOp>();
+  auto ids = group ? cast<RankedTensorType>(group.getIds().getType())
+                   : RankedTensorType();
+  return ids && !ids.isDynamicDim(1) ? std::max<int64_t>(ids.getDimSize(1), 1)
+                                     : 1;
+}
+
 PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
                                        int64_t maxTokens) const {
   auto matmul = dyn_cast<GroupedMatmulOp>(op);
   if (!matmul)
     return {};
-  int64_t lanes = getLanes();
-  int64_t rows = getRegisters() == 32 ? 12 : 6;
-  auto plan =
-      MatmulAttr::get(getContext(), rows, 2 * lanes / matmul.getNumRhs(), 48, 8,
-                      4, 0, 4096, "fma");
-  return {plan, {}};
+  const int64_t sides = matmul.getNumRhs();
+  SmallVector<RegisterBlock> blocks = blocksOf(*this, sides);
+  const RegisterBlock &best = blocks.front();
+  const int64_t columns = best.vectors * getLanes() / sides;
+  const int64_t panels = llvm::divideCeil(matmul.getNumColumns(), columns);
+  const int64_t depth = matmul.getDepth();
+
+  // The packed rows of a tile leave room in the second cache for a panel.
+  const int64_t tileRows =
+      std::max<int64_t>(tileRowsWanted / best.rows, 1) * best.rows;
+  int64_t run = 3 * getL2() / 4 / (4 * tileRows) / 256 * 256;
+  run = std::max<int64_t>(run, 256);
+  if (run >= depth)
+    run = 0;
+
+  // At the fewest tokens there are as many tiles as picks; cut the columns so
+  // that every core has several tasks, though not below what keeps several
+  // streams of weights going.
+  const int64_t slots = slotsPerToken(matmul);
+  const int64_t fewest =
+      std::min(matmul.getNumGroups(), slots * std::max<int64_t>(minTokens, 1));
+  const int64_t streams = 4;
+  const int64_t cuts =
+      llvm::divideCeil(8 * getCores(), std::max<int64_t>(fewest, 1));
+  int64_t perTask = std::clamp<int64_t>(panels / cuts, streams, 16);
+  perTask = perTask / streams * streams;
+  perTask = std::min(
+      perTask, std::max<int64_t>(llvm::divideCeil(panels, getCores()), 1));
+
+  const int64_t prefetch = 4096;
+  auto plan = MatmulAttr::get(getContext(), best.rows, columns, tileRows,
+                              perTask, streams, run, prefetch, "fma");
+
+  // Figures for readers, of one row and of one expert.
+  const double flops = 2.0 * depth * matmul.getNumColumns() * sides;
+  SmallVector<RankedTensorType> tensors(sides, matmul.getRhsType(0));
+  const int64_t bytes = plan.getWeightLayout().getBytesPerExpert(tensors);
+  const double flopsPerCycle = 2.0 * getLanes() / best.cyclesPerFma;
+  const double ridge =
+      bytes / memoryBytesPerCycle * flopsPerCycle / std::max(flops, 1.0);
+  const double rowsAtMost =
+      static_cast<double>(maxTokens) * slots / matmul.getNumGroups();
+  Builder b(getContext());
+  auto number = [&](double value) { return b.getF64FloatAttr(value); };
+  DictionaryAttr figures = b.getDictionaryAttr({
+      b.getNamedAttr("cycles_per_fma", number(best.cyclesPerFma)),
+      b.getNamedAttr("expert_bytes", b.getI64IntegerAttr(bytes)),
+      b.getNamedAttr("flops_per_row", number(flops)),
+      b.getNamedAttr("rows_where_compute_binds", number(ridge)),
+  });
+  std::string what = llvm::formatv(
+      "plan of grouped_matmul {0}x{1}x{2}, {3} side{4}", matmul.getNumGroups(),
+      matmul.getNumColumns(), depth, sides, sides == 1 ? "" : "s");
+  std::string chosen =
+      llvm::formatv("{0} registers, {1}-row tiles, {2} panels a task",
+                    best.name(), tileRows, perTask);
+  std::string reason =
+      llvm::formatv("fewest cycles a multiply-add; {0} binds at {1} tokens",
+                    rowsAtMost > ridge ? "compute" : "memory", maxTokens);
+  std::string second =
+      blocks.size() > 1
+          ? llvm::formatv("{0} registers, {1:f2} times the cycles",
+                          blocks[1].name(),
+                          blocks[1].cyclesPerFma / best.cyclesPerFma)
+                .str()
+          : "none";
+  return {plan, DecisionAttr::get(getContext(), what, chosen, reason, second,
+                                  figures)};
+}
+
+/// None: a kernel has blocks of every number of rows, and takes those that a
+/// tile needs. So the plan that is best for many rows is as good for one.
+SmallVector<int64_t> cpu::TargetAttr::getTokenBuckets(Operation *) const {
+  return {};
 }
 
 KernelShape cpu::TargetAttr::getKernelShape(Operation *kernel) const {
@@ -36,10 +170,6 @@ KernelShape cpu::TargetAttr::getKernelShape(Operation *kernel) const {
 
 std::string cpu::TargetAttr::getUnsupported(Operation *op) const {
   return whyUnsupported(op, *this);
-}
-
-SmallVector<int64_t> cpu::TargetAttr::getTokenBuckets(Operation *) const {
-  return {};
 }
 
 std::string cpu::TargetAttr::getIsaName() const {

@@ -26,6 +26,7 @@ MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan,
   RankedTensorType rhs = op.getRhsType(0);
   weight = rhs.getElementType();
   lanes = target.getLanes();
+  registers = target.getRegisters();
   rows = plan.getRows();
   columns = plan.getColumns();
   tileRows = plan.getTileRows();
@@ -48,8 +49,14 @@ int64_t MatmulShape::depthPadded() const {
 }
 
 int64_t MatmulShape::streamsFor(int64_t blockRows) const {
+  // The sums of all panels, an element of every row, and three registers to
+  // bring a vector of weights in and multiply it.
+  auto fits = [&](int64_t count) {
+    return count * blockRows * vectors() + blockRows + 3 <= registers;
+  };
   int64_t count = 1;
-  while (2 * count <= streams && 2 * count * blockRows <= rows)
+  while (2 * count <= streams && 2 * count * blockRows <= rows &&
+         fits(2 * count))
     count *= 2;
   return count;
 }

@@ -27,7 +27,8 @@ struct MatmulShape {
   mlir::Type weight;
   // Of the plan and target.
   int64_t lanes, rows, columns, tileRows, panelsPerTask, streams, prefetch;
-  int64_t depthRun; ///< k that are packed at a time
+  int64_t depthRun;  ///< k that are packed at a time
+  int64_t registers; ///< vector registers
   int64_t expertBytes;
 
   MatmulShape(GroupedMatmulOp op, MatmulAttr plan, TargetAttr target);

@@ -235,6 +235,8 @@ static std::string whyRoute(Operation *op) {
 std::string moe::cpu::whyUnsupported(Operation *op, cpu::TargetAttr target) {
   if (auto kernel = dyn_cast<exec::KernelOp>(op))
     return whyUnsupported(kernel, target);
+  if (op->hasTrait<OpTrait::IsTerminator>())
+    return {};
   return llvm::TypeSwitch<Operation *, std::string>(op)
       .Case([](GroupedMatmulOp matmul) { return whyMatmul(matmul); })
       .Case([](CombineOp combine) { return whyCombine(combine); })

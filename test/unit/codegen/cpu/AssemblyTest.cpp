@@ -1,0 +1,173 @@
+//===- AssemblyTest.cpp - What the inner loops are made of ----------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A matmul is fast if its inner loop is multiply-adds on registers and little
+// else. Counted in the assembly, this holds on every machine, for every target.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LoweredKernels.h"
+
+#include "moe/codegen/cpu/CpuTargets.h"
+
+#include "gtest/gtest.h"
+
+#include <map>
+#include <sstream>
+
+using namespace moe;
+using namespace moe::test;
+
+namespace {
+
+/// The instructions of a loop that has no loop inside.
+using Loop = std::vector<std::string>;
+
+/// The innermost loops of each function of an assembly text.
+std::map<std::string, std::vector<Loop>>
+innermostLoops(const std::string &text) {
+  std::map<std::string, std::vector<Loop>> functions;
+  std::istringstream stream(text);
+  std::string line, function;
+  std::vector<std::string> body;
+  std::map<std::string, size_t> labels;
+  struct Range {
+    size_t begin, end;
+  };
+  std::vector<Range> ranges;
+  auto finish = [&] {
+    for (Range range : ranges) {
+      bool innermost = true;
+      for (Range other : ranges)
+        innermost &= !(range.begin <= other.begin && other.end < range.end) &&
+                     !(range.begin < other.begin && other.end <= range.end);
+      if (innermost)
+        functions[function].emplace_back(body.begin() + range.begin,
+                                         body.begin() + range.end);
+    }
+    body.clear();
+    labels.clear();
+    ranges.clear();
+  };
+  while (std::getline(stream, line)) {
+    line = line.substr(0, line.find_first_of("#"));
+    size_t first = line.find_first_not_of(" \t");
+    if (first == std::string::npos)
+      continue;
+    size_t colon = line.find(':');
+    if (first == 0 && colon != std::string::npos) {
+      std::string label = line.substr(0, colon);
+      if (label[0] != '.') {
+        finish();
+        function = label;
+      }
+      labels[label] = body.size();
+      continue;
+    }
+    line = line.substr(first);
+    if (line[0] == '.')
+      continue;
+    body.push_back(line);
+    // A branch back to a label closes a loop.
+    size_t target = line.rfind(".LBB");
+    if (target != std::string::npos) {
+      std::string label = line.substr(target);
+      label = label.substr(0, label.find_first_of(" \t,)"));
+      auto it = labels.find(label);
+      if (it != labels.end())
+        ranges.push_back({it->second, body.size()});
+    }
+  }
+  finish();
+  return functions;
+}
+
+size_t count(const Loop &loop, const std::vector<std::string> &words) {
+  size_t found = 0;
+  for (const std::string &line : loop)
+    found += std::all_of(words.begin(), words.end(), [&](const auto &word) {
+      return line.find(word) != std::string::npos;
+    });
+  return found;
+}
+
+std::string kernelOf(int64_t rows, int64_t columns, const std::string &weight) {
+  const std::string packed =
+      "!moe.packed<#moe_cpu.panels<columns = " + std::to_string(columns) +
+      ">, 96x100x" + weight + ">";
+  return "moe_exec.kernel @k(%x: tensor<?x100xf32>, %w: " + packed +
+         ") -> tensor<?x96xf32> attributes {num_dims = 1 : i64, sizes = "
+         "[affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, "
+         "affine_map<(d0) -> (d0)>]} {\n  %y = moe.grouped_matmul lhs(%x) "
+         "rhs(%w) acc f32 {\n  ^bb0(%a: f32):\n    moe.yield %a : f32\n  } "
+         "{moe.plan = #moe_cpu.matmul<rows = " +
+         std::to_string(rows) + ", columns = " + std::to_string(columns) +
+         ", tile_rows = 48, panels_per_task = 4, streams = 4, prefetch = "
+         "4096>} : (tensor<?x100xf32>, " +
+         packed +
+         ") -> tensor<?x96xf32>\n  moe_exec.return %y : tensor<?x96xf32>\n}\n";
+}
+
+struct Level {
+  const char *target;
+  int64_t rows, lanes;
+  std::vector<std::string> fma; ///< words of a multiply-add
+  const char *stack;
+};
+
+TEST(AssemblyTest, TileLoopsHoldMultiplyAddsAndNoSpills) {
+  const Level levels[] = {
+      {"x86-64-v2", 4, 4, {"mulps"}, "rsp"},
+      {"x86-64-v3", 6, 8, {"vfmadd", "%ymm"}, "rsp"},
+      {"x86-64-v4", 12, 16, {"vfmadd", "%zmm"}, "rsp"},
+      {"aarch64", 12, 4, {"fmla", ".4s"}, "[sp"},
+  };
+  for (const Level &level : levels)
+    for (const char *weight : {"f32", "bf16", "f16"}) {
+      // Without an instruction for it, widening f16 takes registers of its own.
+      if (std::string(level.target) == "x86-64-v2" &&
+          std::string(weight) == "f16")
+        continue;
+      SCOPED_TRACE(std::string(level.target) + " " + weight);
+      LoweredKernels kernels(kernelOf(level.rows, 2 * level.lanes, weight),
+                             level.target, /*load=*/false);
+      ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+      auto loops = innermostLoops(
+          emitText(kernels.leaves, level.target, cpu::EmitKind::Assembly));
+      size_t tiles = 0;
+      for (auto &[name, list] : loops) {
+        if (name.rfind("tile_", 0) != 0)
+          continue;
+        ++tiles;
+        int64_t rows = std::stol(
+            name.substr(name.find(weight) + std::string(weight).size() + 1));
+        int64_t streams = std::stol(name.substr(name.rfind("_s") + 2));
+        // The most that one trip of an inner loop does; several panels at once
+        // have a loop of their own.
+        size_t most = 0;
+        for (const Loop &loop : list) {
+          most = std::max(most, count(loop, level.fma));
+          // SSE overwrites an operand of each op; LLVM then stores a register
+          // of the four-panel loop that nothing reads again.
+          if (level.lanes == 4 && streams == 4 && level.rows == 4)
+            continue;
+          EXPECT_EQ(count(loop, {level.stack}), 0u)
+              << name << " spills:\n"
+              << testing::PrintToString(loop);
+          EXPECT_EQ(count(loop, {"call"}) + count(loop, {"\tbl\t"}), 0u)
+              << name;
+        }
+        EXPECT_GE(most, static_cast<size_t>(rows * 2)) << name;
+        EXPECT_EQ(most % (rows * 2), 0u) << name;
+        EXPECT_GE(most, static_cast<size_t>(rows * 2 * streams)) << name;
+      }
+      EXPECT_EQ(tiles, static_cast<size_t>(level.rows));
+    }
+}
+
+} // namespace
