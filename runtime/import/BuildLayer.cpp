@@ -15,7 +15,11 @@
 #include "moe/dialect/MoeOps.h"
 #include "moe/runtime/import/LayerDesc.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -31,7 +35,8 @@ public:
   LayerBuilder(MLIRContext &context, const LayerDesc &layer)
       : layer(layer), loc(UnknownLoc::get(&context)), builder(&context),
         f32(builder.getF32Type()), i32(builder.getI32Type()) {
-    context.loadDialect<MoeDialect, func::FuncDialect>();
+    context.loadDialect<MoeDialect, func::FuncDialect, linalg::LinalgDialect,
+                        math::MathDialect, tensor::TensorDialect>();
   }
 
   OwningOpRef<ModuleOp> build();
@@ -49,6 +54,7 @@ private:
   Value linear(Value input, Value weight, Value bias);
   Value activate(Value gate, Value up);
   Value sharedExperts(Value hidden);
+  Value weighBySigmoid(Value input, Value logits);
   Value experts(Value dispatched, Value groups);
   void buildBody(func::FuncOp function);
 
@@ -154,7 +160,35 @@ Value LayerBuilder::sharedExperts(Value hidden) {
     gate = linear(hidden, gate, {});
   Value up = linear(hidden, load(Role::SharedUp), {});
   Value inner = activate(gate, up);
-  return linear(inner, load(Role::SharedDown), {});
+  Value result = linear(inner, load(Role::SharedDown), {});
+  Value router = load(Role::SharedRouter);
+  return router ? weighBySigmoid(result, linear(hidden, router, {})) : result;
+}
+
+/// rows[t, h] * sigmoid(logits[t, 0]).
+Value LayerBuilder::weighBySigmoid(Value input, Value logits) {
+  MLIRContext *context = builder.getContext();
+  AffineExpr row = builder.getAffineDimExpr(0);
+  AffineMap all = AffineMap::getMultiDimIdentityMap(2, context);
+  AffineMap first =
+      AffineMap::get(2, 0, {row, builder.getAffineConstantExpr(0)}, context);
+  Value tokens = tensor::DimOp::create(builder, loc, input, 0);
+  Value init = tensor::EmptyOp::create(builder, loc, input.getType(), tokens);
+  auto op = linalg::GenericOp::create(
+      builder, loc, input.getType(), ValueRange{input, logits}, init,
+      ArrayRef<AffineMap>{all, first, all},
+      SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+      [](OpBuilder &body, Location loc, ValueRange values) {
+        Value one = arith::ConstantOp::create(
+            body, loc, body.getFloatAttr(values[1].getType(), 1.0));
+        Value negated = arith::NegFOp::create(body, loc, values[1]);
+        Value power = math::ExpOp::create(body, loc, negated);
+        Value sum = arith::AddFOp::create(body, loc, power, one);
+        Value weight = arith::DivFOp::create(body, loc, one, sum);
+        Value result = arith::MulFOp::create(body, loc, values[0], weight);
+        linalg::YieldOp::create(body, loc, result);
+      });
+  return op.getResult(0);
 }
 
 Value LayerBuilder::experts(Value dispatched, Value groups) {
@@ -204,8 +238,8 @@ void LayerBuilder::buildBody(func::FuncOp function) {
   if (router.score != semantics::ScoreFn::Identity)
     score = ScoreFnAttr::get(context, router.score);
   TypeAttr scoreType;
-  if (layer.roundScores && layer.activationType != f32)
-    scoreType = TypeAttr::get(layer.activationType);
+  if (layer.scoreType && layer.scoreType != f32)
+    scoreType = TypeAttr::get(layer.scoreType);
   GroupLimitAttr groups;
   if (router.groups)
     groups = GroupLimitAttr::get(context, router.groups->numGroups,
@@ -230,8 +264,8 @@ void LayerBuilder::buildBody(func::FuncOp function) {
   if (layer.capacity) {
     auto kept = CapacityOp::create(
         builder, loc, ids.getType(), weights.getType(), ids, weights,
-        builder.getI64IntegerAttr(*layer.capacity),
-        CapacityOrderAttr::get(context, CapacityOrder::TokenMajor),
+        builder.getI64IntegerAttr(layer.capacity->perExpert),
+        CapacityOrderAttr::get(context, layer.capacity->order),
         OverflowAttr::get(context, Overflow::Drop));
     ids = kept.getKeptIds();
     weights = kept.getKeptWeights();

@@ -24,18 +24,19 @@ using Names = std::string_view[];
 //===----------------------------------------------------------------------===//
 
 static constexpr RoleRow kRoles[kNumRoles] = {
-    {Role::Router, "router", "E H"},
-    {Role::RouterBias, "router_bias", "E"},
-    {Role::SelectionBias, "selection_bias", "E"},
-    {Role::Gate, "gate", "E I H", true},
-    {Role::Up, "up", "E I H", true},
-    {Role::Down, "down", "E H I", true},
-    {Role::GateBias, "gate_bias", "E I"},
-    {Role::UpBias, "up_bias", "E I"},
-    {Role::DownBias, "down_bias", "E H"},
-    {Role::SharedGate, "shared_gate", "S H", true},
-    {Role::SharedUp, "shared_up", "S H", true},
-    {Role::SharedDown, "shared_down", "H S", true},
+    {Role::Router, "router", "router.weight", "E H"},
+    {Role::RouterBias, "router_bias", "router.bias", "E"},
+    {Role::SelectionBias, "selection_bias", "router.selection_bias", "E"},
+    {Role::Gate, "gate", "experts.gate.weight", "E I H", true},
+    {Role::Up, "up", "experts.up.weight", "E I H", true},
+    {Role::Down, "down", "experts.down.weight", "E H I", true},
+    {Role::GateBias, "gate_bias", "experts.gate.bias", "E I"},
+    {Role::UpBias, "up_bias", "experts.up.bias", "E I"},
+    {Role::DownBias, "down_bias", "experts.down.bias", "E H"},
+    {Role::SharedGate, "shared_gate", "shared.gate.weight", "S H", true},
+    {Role::SharedUp, "shared_up", "shared.up.weight", "S H", true},
+    {Role::SharedDown, "shared_down", "shared.down.weight", "H S", true},
+    {Role::SharedRouter, "shared_router", "shared.router.weight", "1 H"},
 };
 
 const RoleRow &import::lookup(Role role) {

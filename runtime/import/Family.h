@@ -39,13 +39,15 @@ enum class Role : unsigned {
   SharedGate,    ///< S H
   SharedUp,      ///< S H
   SharedDown,    ///< H S
+  SharedRouter,  ///< 1 H, whose sigmoid weighs the shared experts
 };
-inline constexpr unsigned kNumRoles = 12;
+inline constexpr unsigned kNumRoles = 13;
 
 struct RoleRow {
   Role id;
-  std::string_view name; ///< of the parameter in the IR
-  std::string_view dims; ///< canonical, in the letters below
+  std::string_view name;   ///< of the parameter in the IR
+  std::string_view tensor; ///< of a layer that is described by hand
+  std::string_view dims;   ///< canonical, in the letters below
   /// A projection of experts: what quantized checkpoints quantize.
   bool quantizable = false;
 };
@@ -55,7 +57,7 @@ const RoleRow &lookup(Role role);
 enum class Part { Whole, First, Second, Even, Odd };
 
 /// Where one tensor is stored and how it lies. Letters name sizes: E experts,
-/// H hidden, I intermediate, S intermediate of the shared experts.
+/// H hidden, I intermediate, S intermediate of the shared experts, 1 one.
 struct TensorRow {
   Role role;
   /// Below the block; `{e}` is an expert's number.

@@ -178,7 +178,8 @@ Status Resolver::resolveRouter() {
   semantics::RouterSpec &router = layer.router;
   router.score = preset.score;
   router.topK = topK.value;
-  layer.roundScores = preset.roundScores;
+  if (preset.roundScores)
+    layer.scoreType = layer.activationType;
 
   bool normalize = !preset.normalize.empty();
   if (!preset.normalizeIf.empty()) {
@@ -215,7 +216,7 @@ Status Resolver::resolveRouter() {
         config.integer(preset.capacity, 1, int64_t(1) << 31, 64);
     if (!capacity)
       return capacity.takeError();
-    layer.capacity = *capacity;
+    layer.capacity = {*capacity, CapacityOrder::TokenMajor};
   }
   if (auto broken = semantics::verifyRouter(router, layer.experts))
     return Error(ErrorId::RouterInvalid,

@@ -53,29 +53,10 @@ core::Result<mlir::OwningOpRef<mlir::ModuleOp>>
 importLayer(mlir::MLIRContext &context, const std::string &folder,
             int64_t layer, std::string_view dtype);
 
-/// A layer that is described by hand, a LayerSpec as JSON. Its parameters have
-/// no source: they are bound by name (router, router_bias, selection_bias,
-/// gate, up, down, gate_bias, up_bias, down_bias, shared_gate, shared_up,
-/// shared_down), the experts' with a leading dimension of experts.
-///
-///   {"num_experts": 8, "top_k": 2, "hidden_size": 64, "intermediate_size": 96,
-///    "dtype": "bf16", "weight_dtype": "bf16", "max_tokens": 4096,
-///    "router": {"score": "softmax", "linear_bias": false,
-///               "selection_bias": false,
-///               "groups": {"count": 8, "keep": 4, "top_sum": 2,
-///                          "fill": "-inf"},
-///               "normalize": [{"kind": "l1", "eps": 1e-20, "eps_mode":
-///               "add"}], "scale": 2.5, "round_scores": false},
-///    "capacity": 64,
-///    "activation": {"kind": "clamp_glu", "alpha": 1.702, "beta": 1.0,
-///                   "limit": 7.0},
-///    "expert_bias": false,
-///    "shared_experts": {"intermediate_size": 128}}
-///
-/// Only the first four are required. Absent: f32 activations, weights as
-/// activations, 2^20 tokens, score identity, no further clause, swiglu.
-/// `normalize` and `activation` may be a name alone. Unknown keys are errors.
-/// `name` is what messages call the description.
+/// A layer that is described by hand: the JSON of MOE_FROM_SPEC, whose schema
+/// and tensor names are in runtime/api/moe_c.h. `name` is what messages call
+/// it. Errors: JsonInvalid, ConfigKeyMissing, ConfigKeyType, RouterInvalid,
+/// ActivationUnknown.
 core::Result<mlir::OwningOpRef<mlir::ModuleOp>>
 importSpec(mlir::MLIRContext &context, std::string_view json,
            std::string_view name);

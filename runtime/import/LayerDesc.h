@@ -50,8 +50,13 @@ struct LayerDesc {
   mlir::FloatType activationType;
 
   semantics::RouterSpec router;
-  bool roundScores = false;
-  std::optional<int64_t> capacity;
+  /// What scores are rounded to before anything reads them; null: not.
+  mlir::FloatType scoreType;
+  struct Capacity {
+    int64_t perExpert;
+    CapacityOrder order;
+  };
+  std::optional<Capacity> capacity;
 
   semantics::Activation activation = semantics::Activation::SwiGLU;
   std::optional<double> alpha, beta, limit;

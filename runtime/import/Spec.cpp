@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The schema is in Import.h. A description has no defaults where
+// The schema is in runtime/api/moe_c.h. A description has no defaults where
 // implementations differ, and no key that is not read.
 //
 //===----------------------------------------------------------------------===//
@@ -40,6 +40,8 @@ public:
 
 private:
   Status readSizes();
+  Result<mlir::FloatType> typeAt(const JsonValue &object, std::string_view key,
+                                 mlir::FloatType absent);
   Status readTypes();
   Status readRouter();
   Status readGroups(const JsonValue &groups);
@@ -51,7 +53,7 @@ private:
   JsonValue root;
   LayerDesc layer;
   mlir::FloatType weightType;
-  bool linearBias = false, expertBias = false;
+  bool logitsBias = false, expertBias = false, sharedGate = false;
   int64_t sharedWidth = 0;
 };
 
@@ -150,16 +152,29 @@ Status SpecReader::readSizes() {
       return tokens.takeError();
     layer.maxTokens = *tokens;
   }
-  if (root.has("capacity")) {
-    Result<int64_t> capacity =
-        boundedInt(root, "capacity", 1, int64_t(1) << 31);
-    if (!capacity)
-      return capacity.takeError();
-    layer.capacity = *capacity;
+  if (std::optional<JsonValue> limit = root.find("capacity")) {
+    if (Status status = onlyKeys(*limit, {"per_expert", "order"}); !status)
+      return status;
+    Result<int64_t> places =
+        boundedInt(*limit, "per_expert", 1, int64_t(1) << 31);
+    if (!places)
+      return places.takeError();
+    Result<CapacityOrder> order =
+        wordOf<CapacityOrder>(*limit, "order",
+                              {{"token_major", CapacityOrder::TokenMajor},
+                               {"rank_major", CapacityOrder::RankMajor}});
+    if (!order)
+      return order.takeError();
+    layer.capacity = {*places, *order};
   }
   if (std::optional<JsonValue> shared = root.find("shared_experts")) {
-    if (Status status = onlyKeys(*shared, {"intermediate_size"}); !status)
+    if (Status status = onlyKeys(*shared, {"intermediate_size", "gate"});
+        !status)
       return status;
+    Result<bool> gate = shared->getBool("gate", false);
+    if (!gate)
+      return gate.takeError();
+    sharedGate = *gate;
     Result<int64_t> width = boundedInt(*shared, "intermediate_size", 1, most);
     if (!width)
       return width.takeError();
@@ -172,21 +187,24 @@ Status SpecReader::readSizes() {
   return Status::ok();
 }
 
+Result<mlir::FloatType> SpecReader::typeAt(const JsonValue &object,
+                                           std::string_view key,
+                                           mlir::FloatType absent) {
+  if (!object.has(key))
+    return absent;
+  return wordOf<mlir::FloatType>(object, key,
+                                 {{"f32", builder.getF32Type()},
+                                  {"bf16", builder.getBF16Type()},
+                                  {"f16", builder.getF16Type()}});
+}
+
 Status SpecReader::readTypes() {
-  auto type = [&](std::string_view key,
-                  mlir::FloatType absent) -> Result<mlir::FloatType> {
-    if (!root.has(key))
-      return absent;
-    return wordOf<mlir::FloatType>(root, key,
-                                   {{"f32", builder.getF32Type()},
-                                    {"bf16", builder.getBF16Type()},
-                                    {"f16", builder.getF16Type()}});
-  };
-  Result<mlir::FloatType> activations = type("dtype", builder.getF32Type());
+  Result<mlir::FloatType> activations =
+      typeAt(root, "dtype", builder.getF32Type());
   if (!activations)
     return activations.takeError();
   layer.activationType = *activations;
-  Result<mlir::FloatType> weights = type("weight_dtype", *activations);
+  Result<mlir::FloatType> weights = typeAt(root, "weight_dtype", *activations);
   if (!weights)
     return weights.takeError();
   weightType = *weights;
@@ -218,43 +236,37 @@ Status SpecReader::readGroups(const JsonValue &groups) {
 }
 
 Status SpecReader::readNormalize(const JsonValue &steps) {
-  auto add = [&](const JsonValue &step) -> Status {
-    semantics::NormStep norm;
-    JsonValue kind = step;
-    if (step.isObject()) {
-      if (Status status = onlyKeys(step, {"kind", "eps", "eps_mode"}); !status)
-        return status;
-      Result<JsonValue> named = step.get("kind");
-      if (!named)
-        return named.takeError();
-      kind = *std::move(named);
-      if (step.has("eps") || step.has("eps_mode")) {
-        Result<double> eps = step.getDouble("eps");
-        if (!eps)
-          return eps.takeError();
-        norm.eps = *eps;
-        Result<semantics::EpsMode> mode =
-            wordOf<semantics::EpsMode>(step, "eps_mode",
-                                       {{"add", semantics::EpsMode::Add},
-                                        {"max", semantics::EpsMode::Max}});
-        if (!mode)
-          return mode.takeError();
-        norm.epsMode = *mode;
-      }
-    }
+  if (!steps.isArray())
+    return Error(ErrorId::ConfigKeyType, steps.where() +
+                                             " must be an array, found " +
+                                             steps.describe());
+  for (size_t index = 0; index < steps.size(); ++index) {
+    JsonValue step = steps.at(index);
+    if (Status status = onlyKeys(step, {"kind", "eps", "eps_mode"}); !status)
+      return status;
+    Result<JsonValue> kind = step.get("kind");
+    if (!kind)
+      return kind.takeError();
     Result<const semantics::NormRow *> row =
-        rowNamed(kind, semantics::normKinds(), ErrorId::RouterInvalid);
+        rowNamed(*kind, semantics::normKinds(), ErrorId::RouterInvalid);
     if (!row)
       return row.takeError();
+    semantics::NormStep norm;
     norm.kind = (*row)->id;
+    if (step.has("eps") || step.has("eps_mode")) {
+      Result<double> eps = step.getDouble("eps");
+      if (!eps)
+        return eps.takeError();
+      norm.eps = *eps;
+      Result<semantics::EpsMode> mode = wordOf<semantics::EpsMode>(
+          step, "eps_mode",
+          {{"add", semantics::EpsMode::Add}, {"max", semantics::EpsMode::Max}});
+      if (!mode)
+        return mode.takeError();
+      norm.epsMode = *mode;
+    }
     layer.router.normalize.push_back(norm);
-    return Status::ok();
-  };
-  if (!steps.isArray())
-    return add(steps);
-  for (size_t index = 0; index < steps.size(); ++index)
-    if (Status status = add(steps.at(index)); !status)
-      return status;
+  }
   return Status::ok();
 }
 
@@ -263,8 +275,8 @@ Status SpecReader::readRouter() {
   if (!router)
     return Status::ok();
   if (Status status =
-          onlyKeys(*router, {"score", "linear_bias", "selection_bias", "groups",
-                             "normalize", "scale", "round_scores"});
+          onlyKeys(*router, {"score", "score_dtype", "logits_bias",
+                             "selection_bias", "groups", "normalize", "scale"});
       !status)
     return status;
   if (std::optional<JsonValue> score = router->find("score")) {
@@ -274,9 +286,13 @@ Status SpecReader::readRouter() {
       return row.takeError();
     layer.router.score = (*row)->id;
   }
-  for (auto [key, flag] : {std::pair("linear_bias", &linearBias),
-                           std::pair("selection_bias", &layer.router.hasBias),
-                           std::pair("round_scores", &layer.roundScores)}) {
+  Result<mlir::FloatType> scoreType = typeAt(*router, "score_dtype", {});
+  if (!scoreType)
+    return scoreType.takeError();
+  layer.scoreType = *scoreType;
+  for (auto [key, flag] :
+       {std::pair("logits_bias", &logitsBias),
+        std::pair("selection_bias", &layer.router.hasBias)}) {
     Result<bool> value = router->getBool(key, false);
     if (!value)
       return value.takeError();
@@ -296,21 +312,17 @@ Status SpecReader::readRouter() {
 }
 
 Status SpecReader::readActivation() {
-  std::optional<JsonValue> given = root.find("activation");
+  Result<JsonValue> given = root.get("activation");
   if (!given)
-    return Status::ok();
-  JsonValue kind = *given;
-  if (given->isObject()) {
-    if (Status status = onlyKeys(*given, {"kind", "alpha", "beta", "limit"});
-        !status)
-      return status;
-    Result<JsonValue> named = given->get("kind");
-    if (!named)
-      return named.takeError();
-    kind = *std::move(named);
-  }
+    return given.takeError();
+  if (Status status = onlyKeys(*given, {"name", "alpha", "beta", "limit"});
+      !status)
+    return status;
+  Result<JsonValue> name = given->get("name");
+  if (!name)
+    return name.takeError();
   Result<const semantics::ActivationRow *> row =
-      rowNamed(kind, semantics::activations(), ErrorId::ActivationUnknown);
+      rowNamed(*name, semantics::activations(), ErrorId::ActivationUnknown);
   if (!row)
     return row.takeError();
   layer.activation = (*row)->id;
@@ -347,14 +359,19 @@ Status SpecReader::addWeights() {
         shape.push_back(letter == 'E'   ? layer.experts
                         : letter == 'H' ? layer.hidden
                         : letter == 'I' ? layer.width
+                        : letter == '1' ? 1
                                         : sharedWidth);
-    layer.weight(role) = Weight{
-        {mlir::RankedTensorType::get(shape, type ? type : weightType), {}},
-        std::nullopt};
+    auto tensor = mlir::RankedTensorType::get(shape, type ? type : weightType);
+    std::string_view name = lookup(role).tensor;
+    auto source = SourceAttr::get(
+        builder.getContext(),
+        builder.getStringAttr(llvm::StringRef(name.data(), name.size())),
+        tensor, {});
+    layer.weight(role) = Weight{{tensor, source}, std::nullopt};
   };
   bool gated = semantics::lookup(layer.activation).arity == 2;
   add(Role::Router);
-  if (linearBias)
+  if (logitsBias)
     add(Role::RouterBias);
   if (layer.router.hasBias)
     add(Role::SelectionBias, builder.getF32Type());
@@ -373,6 +390,8 @@ Status SpecReader::addWeights() {
       add(Role::SharedGate);
     add(Role::SharedUp);
     add(Role::SharedDown);
+    if (sharedGate)
+      add(Role::SharedRouter);
   }
   return Status::ok();
 }

@@ -28,6 +28,8 @@ const Size &Sizes::of(char letter) const {
     return hidden;
   case 'I':
     return width;
+  case '1':
+    return one;
   default:
     return shared;
   }
@@ -120,7 +122,7 @@ struct TensorResolver::Lie {
 static std::string letters(std::string_view dims) {
   std::string result;
   for (char c : dims)
-    if (c >= 'A' && c <= 'Z')
+    if ((c >= 'A' && c <= 'Z') || c == '1')
       result += c;
   return result;
 }
@@ -154,7 +156,7 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
         lie.flat.push_back(lie.shape.back());
       first = false;
       factor = 1;
-      if (named.find(c) == std::string::npos) {
+      if (c != '1' && named.find(c) == std::string::npos) {
         named += c;
         lie.reason += (lie.reason.empty() ? "" : " and ") + size.key + " = " +
                       std::to_string(size.value);

@@ -34,7 +34,7 @@ core::Result<Quantization> readQuantization(const Config &config,
 
 /// The sizes that dimensions are named by.
 struct Sizes {
-  Size experts, hidden, width, shared;
+  Size experts, hidden, width, shared, one = {1, ""};
   const Size &of(char letter) const;
 };
 
