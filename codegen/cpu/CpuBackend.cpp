@@ -37,7 +37,7 @@ FailureOr<TargetAttrInterface> CpuBackend::makeTarget(
     return value > 0 ? value : otherwise;
   };
   auto target = cpu::TargetAttr::getChecked(
-      emitError, &context, request.name, orElse(request.l1, 32 << 10),
+      emitError, &context, llvm::StringRef(request.name), orElse(request.l1, 32 << 10),
       orElse(request.l2, 512 << 10), orElse(request.l3, 16 << 20),
       orElse(request.cores, 4), emulatedOn);
   if (!target)

@@ -384,8 +384,9 @@ size_t moe::core::os::pageSize() {
 
 /// A line "VmHWM:    1234 kB" of /proc/self/status. (getrusage's peak is older
 /// than the process: it survives exec.)
-static size_t statusKilobytes(std::string_view key) {
-  Result<std::string> status = readFile("/proc/self/status", 1 << 20);
+static size_t statusKilobytes(std::string_view key,
+                              const char *file = "/proc/self/status") {
+  Result<std::string> status = readFile(file, 1 << 20);
   if (!status)
     return 0;
   size_t at = status->find("\n" + std::string(key) + ":");
@@ -400,6 +401,11 @@ size_t moe::core::os::peakResidentBytes() {
 
 size_t moe::core::os::residentBytes() {
   return statusKilobytes("VmRSS") * 1024;
+}
+
+size_t moe::core::os::availableBytes() {
+  size_t kilobytes = statusKilobytes("MemAvailable", "/proc/meminfo");
+  return kilobytes ? kilobytes * 1024 : SIZE_MAX;
 }
 
 void moe::core::os::blockSignalsInThisThread() {

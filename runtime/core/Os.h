@@ -112,6 +112,9 @@ size_t pageSize();
 /// now, in bytes; mapped files count with the pages that are present.
 size_t peakResidentBytes();
 size_t residentBytes();
+/// Memory that can be taken without swapping anything out; the largest number
+/// where the system does not say.
+size_t availableBytes();
 
 /// Physical cores that this process may use: those of its affinity mask, at
 /// most its cgroup's CPU quota (rounded down), at least 1.

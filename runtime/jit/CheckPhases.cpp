@@ -19,6 +19,7 @@
 #include "moe/runtime/jit/Source.h"
 
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -29,6 +30,14 @@ using core::ErrorId;
 using core::NamedTensor;
 using core::Result;
 using core::Status;
+
+static std::vector<core::NamedView>
+viewsOf(const std::vector<NamedTensor> &tensors) {
+  std::vector<core::NamedView> views;
+  for (const NamedTensor &each : tensors)
+    views.push_back({each.name, each.tensor.view()});
+  return views;
+}
 
 Result<std::string> jit::checkPhases(const moe_plugin_source &source,
                                      const moe_plugin_options &options,
@@ -60,14 +69,22 @@ Result<std::string> jit::checkPhases(const moe_plugin_source &source,
       truth = std::move(*results);
       return Status::ok();
     }
-    core::Comparison comparison = core::compare(*results, truth, rtol);
+    std::string problem;
+    double worst = 0;
+    for (const core::TensorReport &each :
+         core::compareTensors(viewsOf(*results), viewsOf(truth))) {
+      worst = std::max(worst, each.error);
+      if (problem.empty() && !each.agrees(rtol))
+        problem = each.name + " " + each.problem;
+    }
     os << llvm::left_justify(std::string(nameOf(phase)), 8) << " error "
-       << llvm::format("%.2e", comparison.worst()) << "\n";
-    if (comparison.holds())
+       << llvm::format("%.2e", worst) << "\n";
+    if (problem.empty())
       return Status::ok();
     return Error(ErrorId::ResultMismatch,
                  "the passes to phase '" + std::string(nameOf(phase)) +
-                     "' changed the values: " + comparison.failure());
+                     "' changed the values (relative error " +
+                     llvm::formatv("{0:e2}", worst).str() + "): " + problem);
   };
   if (Status status =
           runPhases(**module, *target->backend, target->attribute, phases);

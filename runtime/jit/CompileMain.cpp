@@ -14,6 +14,7 @@
 #include "moe/runtime/jit/ToolMain.h"
 #include "moe/runtime/jit/ToolOutput.h"
 
+#include "llvm/Support/Format.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 

@@ -1,4 +1,4 @@
-//===- moe-reduce.cpp - See runtime/jit/ToolMain.h ----------------------------===//
+//===- moe-reduce.cpp - See runtime/jit/ToolMain.h ------------------------===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -34,15 +34,34 @@ static double tolerance(const RunOptions &options, const HostTensors &results) {
   return narrow ? 5e-3 : 1e-5;
 }
 
-/// Prints a comparison on a line; whether it held.
-static bool print(const std::string &what, const core::Comparison &comparison) {
-  std::printf("%-6s", what.c_str());
-  for (const core::TensorComparison &each : comparison.tensors)
-    std::printf("  %s %s", each.name.c_str(), each.summary().c_str());
-  std::printf("  %s\n", comparison.held() ? "ok" : "DIFFERS");
-  if (!comparison.held())
-    std::printf("  %s\n", comparison.failure().c_str());
-  return comparison.held();
+static std::vector<core::NamedView> viewsOf(const HostTensors &tensors) {
+  std::vector<core::NamedView> views;
+  for (const core::NamedTensor &each : tensors.all())
+    views.push_back({each.name, each.tensor.view()});
+  return views;
+}
+
+/// Compares and prints a line; whether all tensors agree.
+static bool compare(const std::string &what, const HostTensors &results,
+                    const HostTensors &expected, double rtol) {
+  std::string line, problems;
+  bool held = true;
+  for (const core::TensorReport &each :
+       core::compareTensors(viewsOf(results), viewsOf(expected))) {
+    char error[32];
+    std::snprintf(error, sizeof error, "%.1e", each.error);
+    line += "  " + each.name + " " + (each.problem.empty() ? error : "DIFFERS");
+    if (each.agrees(rtol))
+      continue;
+    held = false;
+    problems += "  " + each.name + " " +
+                (each.problem.empty() ? std::string("has error ") + error
+                                      : each.problem) +
+                "\n";
+  }
+  std::printf("%s%s  %s (tolerance %.0e)\n%s", what.c_str(), line.c_str(),
+              held ? "ok" : "DIFFERS", rtol, problems.c_str());
+  return held;
 }
 
 static Result<bool> compareWithReference(const RunOptions &options,
@@ -56,9 +75,8 @@ static Result<bool> compareWithReference(const RunOptions &options,
   Result<HostTensors> truth = (*reference)->run(inputs);
   if (!truth)
     return truth.takeError();
-  return print(
-      label + " against the reference:",
-      core::compare(results.all(), truth->all(), tolerance(options, results)));
+  return compare(label + " against the reference:", results, *truth,
+                 tolerance(options, results));
 }
 
 static Status checkPhases(const RunOptions &options, const std::string &dtype,
@@ -98,7 +116,7 @@ Result<bool> tools::reportCase(const RunOptions &options, const Case &each,
     Result<HostTensors> expected = readTensors(each.expect);
     if (!expected)
       return expected.takeError();
-    held &= print(label, core::compare(results.all(), expected->all(), rtol));
+    held &= compare(label, results, *expected, rtol);
     said = true;
   }
   if (options.check) {
