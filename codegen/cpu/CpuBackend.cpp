@@ -29,6 +29,7 @@ std::string CpuBackend::knownNames() const { return CpuTarget::knownNames(); }
 FailureOr<TargetAttrInterface> CpuBackend::makeTarget(
     MLIRContext &context, const TargetRequest &request,
     llvm::function_ref<InFlightDiagnostic()> emitError) const {
+  context.getOrLoadDialect<MoeCpuDialect>();
   StringAttr emulatedOn;
   if (!request.codeName.empty() && request.codeName != request.name)
     emulatedOn = StringAttr::get(&context, request.codeName);
