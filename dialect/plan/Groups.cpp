@@ -14,6 +14,7 @@
 #include "moe/dialect/plan/Groups.h"
 
 #include <limits>
+#include <numeric>
 
 using namespace moe::plan;
 
@@ -39,12 +40,11 @@ std::optional<std::string> moe::plan::makeGroups(std::span<const int32_t> ids,
   for (int32_t id : ids)
     if (id >= 0)
       ++out.offsets[id + 1];
-  for (int64_t e = 0; e < numExperts; ++e)
-    out.offsets[e + 1] += out.offsets[e];
+  std::partial_sum(out.offsets.begin(), out.offsets.end(), out.offsets.begin());
 
   out.slotOfRow.assign(ids.size(), -1);
   out.rowOfSlot.assign(ids.size(), -1);
-  std::vector<int32_t> next(out.offsets.begin(), out.offsets.end() - 1);
+  std::vector<int32_t> next = out.offsets;
   for (size_t slot = 0; slot < ids.size(); ++slot) {
     if (ids[slot] < 0)
       continue;

@@ -59,27 +59,31 @@ std::span<const ActivationRow> moe::semantics::activations() {
       {.name = "beta", .required = true},
       {.name = "limit", .required = true}};
   static const std::vector<ActivationRow> rows = [] {
-    using enum Activation;
     Expr x = Expr::input(0), up = Expr::input(1);
     Expr alpha = Expr::param(0), beta = Expr::param(1), limit = Expr::param(2);
     return std::vector<ActivationRow>{
-        {Identity, "identity", 1, {}, x, "linear experts, LoRA"},
-        {Silu, "silu", 1, {}, silu(x), "Elfwing et al. 2017"},
-        {Gelu, "gelu", 1, {}, gelu(x), "Hendrycks and Gimpel 2016"},
-        {GeluTanh,
+        {Activation::Identity, "identity", 1, {}, x, "linear experts, LoRA"},
+        {Activation::Silu, "silu", 1, {}, silu(x), "Elfwing et al. 2017"},
+        {Activation::Gelu, "gelu", 1, {}, gelu(x), "Hendrycks and Gimpel 2016"},
+        {Activation::GeluTanh,
          "gelu_tanh",
          1,
          {},
          geluTanh(x),
          "Hendrycks and Gimpel 2016, the tanh approximation"},
-        {Relu, "relu", 1, {}, relu(x), "Switch Transformers"},
-        {Relu2, "relu2", 1, {}, relu2(x), "So et al. 2021; Nemotron-H"},
-        {SwiGLU, "swiglu", 2, gluParams, glu(x, up, alpha, beta),
+        {Activation::Relu, "relu", 1, {}, relu(x), "Switch Transformers"},
+        {Activation::Relu2,
+         "relu2",
+         1,
+         {},
+         relu2(x),
+         "So et al. 2021; Nemotron-H"},
+        {Activation::SwiGLU, "swiglu", 2, gluParams, glu(x, up, alpha, beta),
          "Shazeer 2020; Mixtral, Qwen, DeepSeek"},
-        {GeGLU, "geglu", 2, {}, gelu(x) * up, "Shazeer 2020"},
-        {GeGLUTanh, "geglu_tanh", 2, {}, geluTanh(x) * up, "Gemma"},
-        {ReGLU, "reglu", 2, {}, relu(x) * up, "Shazeer 2020"},
-        {ClampGLU, "clamp_glu", 2, clampParams,
+        {Activation::GeGLU, "geglu", 2, {}, gelu(x) * up, "Shazeer 2020"},
+        {Activation::GeGLUTanh, "geglu_tanh", 2, {}, geluTanh(x) * up, "Gemma"},
+        {Activation::ReGLU, "reglu", 2, {}, relu(x) * up, "Shazeer 2020"},
+        {Activation::ClampGLU, "clamp_glu", 2, clampParams,
          clampedGlu(x, up, alpha, beta, limit),
          "gpt-oss (1.702, 1, 7); DeepSeek-V4 (1, 0, limit)"},
     };

@@ -14,6 +14,7 @@
 
 #include "moe/dialect/semantics/Expr.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
 #include <cmath>
@@ -100,7 +101,7 @@ static double minimum(double a, double b) {
     return std::numeric_limits<double>::quiet_NaN();
   if (a == b)
     return std::signbit(a) ? a : b;
-  return a < b ? a : b;
+  return std::min(a, b);
 }
 
 static double maximum(double a, double b) { return -minimum(-a, -b); }
@@ -185,7 +186,7 @@ double Expr::evaluate(std::span<const double> inputs,
 //===----------------------------------------------------------------------===//
 
 std::string moe::semantics::decimalText(double value) {
-  char buffer[32];
+  char buffer[32]; // the longest text of a double has 24
   return {buffer, std::to_chars(buffer, std::end(buffer), value).ptr};
 }
 

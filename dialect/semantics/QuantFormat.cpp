@@ -34,12 +34,9 @@ static constexpr MiniFloat e4m3 = {4, 3, 7};
 static constexpr MiniFloat e2m1 = {2, 1, 1};
 
 static constexpr double powerOfTwo(int exponent) {
-  double value = 1;
-  for (; exponent > 0; --exponent)
-    value *= 2;
-  for (; exponent < 0; ++exponent)
-    value /= 2;
-  return value;
+  if (exponent < 0)
+    return 1 / powerOfTwo(-exponent);
+  return exponent > 0 ? 2 * powerOfTwo(exponent - 1) : 1;
 }
 
 static constexpr double decode(const MiniFloat &format, unsigned code) {

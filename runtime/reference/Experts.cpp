@@ -80,11 +80,13 @@ std::vector<double> reference::activate(const ActivationRow &row,
   assert(params.size() == row.params.size() && "defaults are filled in");
   assert((row.arity == 1 || up.size() == x.size()) && "gate and up are alike");
   Evaluator formula(row.formula);
-  std::vector<double> result;
+  std::vector<double> inputs(row.arity), result;
   result.reserve(x.size());
   for (size_t i = 0; i < x.size(); ++i) {
-    double inputs[] = {x[i], row.arity == 2 ? up[i] : 0.0};
-    result.push_back(formula(std::span(inputs, row.arity), params));
+    inputs[0] = x[i];
+    if (row.arity == 2)
+      inputs[1] = up[i];
+    result.push_back(formula(inputs, params));
   }
   return result;
 }

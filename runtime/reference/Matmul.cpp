@@ -15,6 +15,7 @@
 #include "moe/runtime/reference/Matmul.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 using namespace moe;
@@ -29,8 +30,8 @@ static constexpr int64_t kDepth = 256;
 static void addBlock(const double *a, int64_t lda, int64_t rows,
                      const double *panel, int64_t depth, double *c, int64_t ldc,
                      int64_t columns) {
-  double sums[kRows][kColumns] = {};
-  const double *row[kRows];
+  std::array<std::array<double, kColumns>, kRows> sums = {};
+  std::array<const double *, kRows> row;
   for (int64_t i = 0; i < kRows; ++i)
     row[i] = a + (i < rows ? i : 0) * lda;
   for (int64_t k = 0; k < depth; ++k) {

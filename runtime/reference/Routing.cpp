@@ -19,6 +19,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <unordered_map>
 
 using namespace moe;
@@ -43,8 +44,8 @@ static void applyScore(ScoreFn fn, std::span<double> values) {
   }
   double sum = 0;
   for (double &value : values) {
-    double input = value - shift;
-    value = formula({&input, 1});
+    double inputs[] = {value - shift};
+    value = formula(inputs);
     sum += value;
   }
   if (row.rowWise)
@@ -72,15 +73,15 @@ static std::vector<int64_t> highest(std::span<const double> values,
   std::vector<int64_t> picked;
   std::vector<bool> taken(values.size(), false);
   while (static_cast<int64_t>(picked.size()) < count) {
-    int64_t best = -1;
+    std::optional<size_t> best;
     for (size_t i = 0; i < values.size(); ++i)
       if (!taken[i] && !std::isnan(values[i]) &&
-          (best < 0 || values[i] > values[best]))
-        best = static_cast<int64_t>(i);
-    if (best < 0)
+          (!best || values[i] > values[*best]))
+        best = i;
+    if (!best)
       break;
-    taken[best] = true;
-    picked.push_back(best);
+    taken[*best] = true;
+    picked.push_back(static_cast<int64_t>(*best));
   }
   return picked;
 }
@@ -92,8 +93,8 @@ static double groupScore(std::span<const double> values, int64_t count) {
     if (std::isnan(value))
       value = -infinity;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i)
+  double sum = sorted[0];
+  for (int64_t i = 1; i < count; ++i)
     sum += sorted[i];
   // inf + -inf
   return std::isnan(sum) ? -infinity : sum;
@@ -157,8 +158,8 @@ static void applyNorm(const NormStep &step, std::span<double> kept) {
     sum += value;
   if (step.epsMode == EpsMode::Add)
     sum += step.eps;
-  else if (step.epsMode == EpsMode::Max && sum < step.eps)
-    sum = step.eps;
+  else if (step.epsMode == EpsMode::Max)
+    sum = std::max(sum, step.eps); // a NaN sum stays NaN
   for (double &value : kept)
     value /= sum;
 }

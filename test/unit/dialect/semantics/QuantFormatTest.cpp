@@ -106,6 +106,10 @@ TEST(QuantFormat, Fp8BlocksAreCutAtTheEnds) {
   QuantShape whole{.rows = 256, .cols = 64, .blockRows = 128, .blockCols = 64};
   EXPECT_EQ(whole.scaleRows(), 2);
   EXPECT_EQ(whole.scaleCols(), 1);
+  // A last block of one row and one column.
+  QuantShape sliver{.rows = 129, .cols = 65, .blockRows = 128, .blockCols = 64};
+  EXPECT_EQ(sliver.scaleRows(), 2);
+  EXPECT_EQ(sliver.scaleCols(), 2);
   QuantShape single;
   EXPECT_EQ(single.blockRows, 1);
   EXPECT_EQ(single.blockCols, 1);
@@ -127,9 +131,11 @@ TEST(QuantFormat, Mxfp4PutsTheLowNibbleFirst) {
           EXPECT_EQ(position.sub, half);
           EXPECT_EQ(shape.scaleIndex(row, col), row * 3 + block);
         }
-  EXPECT_EQ(codeInByte(mxfp4, 0xa7, 0), 0x7);
-  EXPECT_EQ(codeInByte(mxfp4, 0xa7, 1), 0xa);
-  EXPECT_EQ(codeInByte(fp8, 0xa7, 0), 0xa7);
+  for (int packed = 0; packed < 256; ++packed) {
+    EXPECT_EQ(codeInByte(mxfp4, uint8_t(packed), 0), packed % 16);
+    EXPECT_EQ(codeInByte(mxfp4, uint8_t(packed), 1), packed / 16);
+    EXPECT_EQ(codeInByte(fp8, uint8_t(packed), 0), packed);
+  }
 }
 
 } // namespace

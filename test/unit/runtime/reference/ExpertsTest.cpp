@@ -169,15 +169,15 @@ TEST(Experts, AScaleOfNaNIsRefused) {
   QuantShape shape{.rows = 3, .cols = 32, .blockRows = 1, .blockCols = 32};
   Doubles codes(2 * 48, 0), scales(2 * 3, 127);
   for (double byte : {255.0, -1.0}) {
-    scales[4] = byte;
+    scales[5] = byte;
     auto got = dequantize(format, shape, 2, codes, scales);
     ASSERT_FALSE(bool(got));
     EXPECT_EQ(got.error().id, core::ErrorId::WeightValue);
     EXPECT_EQ(got.error().message,
               "expects e8m0 scales of bytes 0 to 254, got 255, a NaN, at "
-              "position 1 of matrix 1");
+              "position 2 of matrix 1");
   }
-  scales[4] = 254;
+  scales[5] = 254;
   EXPECT_TRUE(bool(dequantize(format, shape, 2, codes, scales)));
 }
 
