@@ -26,6 +26,14 @@ endfunction()
 function(moe_use_mlir name)
   target_include_directories(${name} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
   target_compile_options(${name} PRIVATE ${moec_llvm_definitions})
+  # MLIR identifies a trait by the name that the compiler gives a local class,
+  # and g++ gives another than clang, which built libMLIR: hidden, our copy of
+  # an identifier differs from the library's and hasTrait() is always false.
+  # Visible, the dynamic linker makes the two one. CodegenCpuTests checks it.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    set_target_properties(${name} PROPERTIES CXX_VISIBILITY_PRESET default
+                          VISIBILITY_INLINES_HIDDEN OFF)
+  endif()
 endfunction()
 
 # The shared libraries of MLIR and LLVM, and nothing else of theirs.

@@ -15,6 +15,8 @@
 #include "moe/codegen/cpu/CpuTargets.h"
 #include "moe/runtime/core/CpuInfo.h"
 
+#include "mlir/Parser/Parser.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -566,6 +568,20 @@ TEST_P(LevelTest, SeveralKernelsInOneImage) {
   EXPECT_EQ(value, 77);
   kernels.run({&value}, {}, 1, 1);
   EXPECT_EQ(value, 0);
+}
+
+TEST(ToolchainTest, OurTraitsAreTheLibrarysTraits) {
+  // See moe_use_mlir in tools/cmake: with some pairs of compilers they are not,
+  // and folders and matchers do nothing, without a word.
+  KernelContext context;
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(
+      "llvm.func @f() {\n  llvm.return\n}\n", context.context.get());
+  EXPECT_TRUE((*module)->hasTrait<mlir::OpTrait::IsIsolatedFromAbove>());
+  mlir::Operation *function = &module->getBody()->front();
+  EXPECT_TRUE(function->getRegion(0)
+                  .front()
+                  .getTerminator()
+                  ->hasTrait<mlir::OpTrait::IsTerminator>());
 }
 
 TEST(HostTest, ItsOwnFeaturesMakeATarget) {
