@@ -14,8 +14,9 @@
 using namespace moe;
 using namespace moe::interpret;
 
-/// Calls in each other: more than any layer has, fewer than the stack holds.
-static constexpr unsigned kMaxDepth = 200;
+/// Regions and calls in each other: more than any layer has, fewer than the
+/// stack holds.
+static constexpr unsigned kMaxDepth = 500;
 
 //===----------------------------------------------------------------------===//
 // Numbering
@@ -32,8 +33,17 @@ static void collectUses(mlir::Operation *op,
   });
 }
 
-static void numberBlock(FunctionCode &code, const HandlerTable &handlers,
-                        mlir::Block &block) {
+/// Handlers rely on what verifiers have checked, so an op that only bears the
+/// name of a known one has none.
+Handler Evaluator::handlerOf(mlir::Operation &op) const {
+  const HandlerTable &table = op.isRegistered() ? handlers : frontEndHandlers;
+  auto handler = table.find(op.getName().getStringRef());
+  if (handler != table.end())
+    return handler->second;
+  return mlir::isa<mlir::linalg::LinalgOp>(op) ? evaluateLinalg : nullptr;
+}
+
+void Evaluator::numberBlock(FunctionCode &code, mlir::Block &block) const {
   auto slotOf = [&](mlir::Value value) {
     return code.slots.try_emplace(value, code.slots.size()).first->second;
   };
@@ -44,11 +54,7 @@ static void numberBlock(FunctionCode &code, const HandlerTable &handlers,
   for (mlir::Operation &op : block) {
     Step step;
     step.op = &op;
-    auto handler = handlers.find(op.getName().getStringRef());
-    if (handler != handlers.end())
-      step.handler = handler->second;
-    else if (mlir::isa<mlir::linalg::LinalgOp>(op))
-      step.handler = evaluateLinalg;
+    step.handler = handlerOf(op);
     for (mlir::Value operand : op.getOperands())
       step.operands.push_back(slotOf(operand));
     for (mlir::Value value : op.getResults())
@@ -56,7 +62,7 @@ static void numberBlock(FunctionCode &code, const HandlerTable &handlers,
     result.steps.push_back(std::move(step));
     for (mlir::Region &region : op.getRegions())
       for (mlir::Block &inner : region)
-        numberBlock(code, handlers, inner);
+        numberBlock(code, inner);
   }
 
   // Backwards: the first op met that uses a value of this block is its last.
@@ -86,7 +92,7 @@ const FunctionCode &Evaluator::codeOf(mlir::func::FuncOp function) {
   if (!code) {
     code = std::make_unique<FunctionCode>();
     for (mlir::Block &block : function.getBody())
-      numberBlock(*code, handlers, block);
+      numberBlock(*code, block);
     code->numSlots = code->slots.size();
   }
   return *code;
@@ -103,7 +109,7 @@ Evaluator::Evaluator(const WeightLookup &weights, const Options &options)
   addTensorOps(handlers);
   addSliceOps(handlers);
   addControlOps(handlers);
-  addFrontEndOps(handlers);
+  addFrontEndOps(frontEndHandlers);
   addWeightOps(handlers);
   addRouteOps(handlers);
   addExpertOps(handlers);
@@ -113,9 +119,6 @@ Evaluator::Evaluator(const WeightLookup &weights, const Options &options)
 core::Status Evaluator::call(mlir::func::FuncOp function,
                              llvm::MutableArrayRef<Value> arguments,
                              llvm::SmallVectorImpl<Value> &results) {
-  if (depth == kMaxDepth)
-    return faultAt(function, "is called " + llvm::Twine(kMaxDepth) +
-                                 " times within itself or others");
   if (function.isExternal())
     return faultAt(function, core::ErrorId::InterpreterUnsupported,
                    "has no body");
@@ -126,11 +129,7 @@ core::Status Evaluator::call(mlir::func::FuncOp function,
   Frame frame;
   frame.code = &codeOf(function);
   frame.slots.resize(frame.code->numSlots);
-  ++depth;
-  core::Status status =
-      run(frame, function.getBody().front(), arguments, results);
-  --depth;
-  return status;
+  return run(frame, function.getBody().front(), arguments, results);
 }
 
 /// Tensors are what their types say. Handlers of ops with a verifier can count
@@ -160,6 +159,19 @@ static core::Status checkResults(const Call &call) {
 core::Status Evaluator::run(Frame &frame, mlir::Block &block,
                             llvm::MutableArrayRef<Value> arguments,
                             llvm::SmallVectorImpl<Value> &yielded) {
+  if (depth == kMaxDepth)
+    return faultAt(block.getParentOp(), "is more than " +
+                                            llvm::Twine(kMaxDepth) +
+                                            " regions and calls deep");
+  ++depth;
+  core::Status status = runSteps(frame, block, arguments, yielded);
+  --depth;
+  return status;
+}
+
+core::Status Evaluator::runSteps(Frame &frame, mlir::Block &block,
+                                 llvm::MutableArrayRef<Value> arguments,
+                                 llvm::SmallVectorImpl<Value> &yielded) {
   const BlockCode &code = frame.code->blocks.find(&block)->second;
   for (auto [slot, value] : llvm::zip_equal(code.arguments, arguments))
     frame.slots[slot] = std::move(value);

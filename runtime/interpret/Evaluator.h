@@ -100,7 +100,7 @@ public:
   Element resultElement(unsigned index = 0) const {
     return *Element::ofElements(step.op->getResult(index).getType());
   }
-  /// An array of zeros for a result of the op.
+  /// An array to be filled.
   Array newArray(Element element, llvm::ArrayRef<int64_t> shape) const;
 
   core::Error fault(const llvm::Twine &message) const {
@@ -142,11 +142,17 @@ public:
 
 private:
   const FunctionCode &codeOf(mlir::func::FuncOp function);
+  core::Status runSteps(Frame &frame, mlir::Block &block,
+                        llvm::MutableArrayRef<Value> arguments,
+                        llvm::SmallVectorImpl<Value> &yielded);
+  Handler handlerOf(mlir::Operation &op) const;
+  void numberBlock(FunctionCode &code, mlir::Block &block) const;
 
   const WeightLookup &lookup;
   Options options;
   std::shared_ptr<MemoryBudget> budget;
-  HandlerTable handlers;
+  /// Of ops that a verifier has seen, and of those in generic form.
+  HandlerTable handlers, frontEndHandlers;
   mlir::SymbolTableCollection symbolTables;
   llvm::DenseMap<mlir::Operation *, std::unique_ptr<FunctionCode>> functions;
   llvm::DenseMap<mlir::Block *, std::unique_ptr<LaneProgram>> programs;

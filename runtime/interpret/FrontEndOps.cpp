@@ -63,6 +63,9 @@ struct Lines {
       if (d > dimension)
         step *= size;
     }
+    // Lines without elements need no visit, however many there are.
+    if (length == 0)
+      count = 0;
   }
   int64_t start(int64_t line) const {
     return line / step * step * length + line % step;

@@ -108,7 +108,7 @@ allocate(const std::shared_ptr<MemoryBudget> &budget, int64_t count) {
     throw std::bad_alloc();
   }
   budget->refused = bytes; // stands if the next line throws
-  auto *cells = new Cell[std::max<int64_t>(count, 1)]();
+  auto *cells = new Cell[std::max<int64_t>(count, 1)];
   budget->live += bytes;
   return std::shared_ptr<Cell[]>(cells, [budget, bytes](Cell *cells) {
     delete[] cells;

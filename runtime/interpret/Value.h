@@ -98,7 +98,8 @@ public:
   using Shape = llvm::SmallVector<int64_t, 4>;
 
   Array() = default;
-  /// Zeros. Throws std::bad_alloc beyond the budget, as memory itself does.
+  /// Not initialized. Throws std::bad_alloc beyond the budget, as memory itself
+  /// does.
   Array(std::shared_ptr<MemoryBudget> budget, Element element,
         llvm::ArrayRef<int64_t> shape);
 

@@ -14,6 +14,9 @@
 #include "moe/dialect/MoeOps.h"
 #include "moe/runtime/interpret/Evaluator.h"
 
+#include <bit>
+#include <cstring>
+
 using namespace moe;
 using namespace moe::interpret;
 
@@ -82,6 +85,37 @@ core::Result<core::TensorView> Reader::stored(int64_t expert) const {
   return view;
 }
 
+/// Every `step`-th element from `first` on. Checkpoints are large: their usual
+/// types get a loop of their own.
+static void decode(const core::TensorView &view, Element element, int64_t first,
+                   int64_t step, int64_t count, Cell *out) {
+  const auto *bytes = static_cast<const std::byte *>(view.data);
+  if (view.dtype == core::DType::BF16) {
+    for (int64_t i = 0; i < count; ++i) {
+      uint16_t half;
+      std::memcpy(&half, bytes + 2 * (first + i * step), sizeof half);
+      out[i].f = std::bit_cast<float>(static_cast<uint32_t>(half) << 16);
+    }
+    return;
+  }
+  if (view.dtype == core::DType::F32) {
+    for (int64_t i = 0; i < count; ++i) {
+      float value;
+      std::memcpy(&value, bytes + 4 * (first + i * step), sizeof value);
+      out[i].f = value;
+    }
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    size_t at = static_cast<size_t>(first + i * step);
+    if (element.isFloat)
+      out[i].f = core::loadAsDouble(view.dtype, view.data, at);
+    else
+      out[i].i =
+          wrapInt(core::loadAsInt(view.dtype, view.data, at), element.width);
+  }
+}
+
 core::Status Reader::gather(int64_t expert, llvm::ArrayRef<int64_t> shape,
                             llvm::ArrayRef<int64_t> strides, int64_t offset,
                             Cell *out) const {
@@ -96,14 +130,8 @@ core::Status Reader::gather(int64_t expert, llvm::ArrayRef<int64_t> shape,
   int64_t inner = shape.empty() ? 1 : shape.back();
   int64_t step = shape.empty() ? 0 : strides.back();
   while (true) {
-    for (int64_t i = 0; i < inner; ++i, ++out) {
-      size_t at = static_cast<size_t>(offset + i * step);
-      if (element.isFloat)
-        out->f = core::loadAsDouble(view->dtype, view->data, at);
-      else
-        out->i = wrapInt(core::loadAsInt(view->dtype, view->data, at),
-                         element.width);
-    }
+    decode(*view, element, offset, step, inner, out);
+    out += inner;
     int64_t d = static_cast<int64_t>(shape.size()) - 2;
     for (; d >= 0; --d) {
       offset += strides[d];

@@ -137,8 +137,8 @@ TEST(Control, RecursionAndEndlessLoopsAreErrors) {
     })",
                     {f32({}, {3})}};
   EXPECT_EQ(recursion.error(),
-            "E0306: test.mlir:2:5: 'func.func' is called 200 times within "
-            "itself or others");
+            "E0306: test.mlir:2:5: 'func.func' is more than 500 regions and "
+            "calls deep");
   Program loop{R"(
     func.func @main() {
       %true = arith.constant true
