@@ -8,8 +8,7 @@
 
 #include "moe/dialect/Clauses.h"
 
-#include "llvm/ADT/APFloat.h"
-#include "llvm/ADT/SmallString.h"
+#include <charconv>
 
 using namespace mlir;
 using namespace moe;
@@ -45,16 +44,12 @@ void moe::printQuantFormat(OpAsmPrinter &printer, Operation *,
 }
 
 void moe::printDouble(AsmPrinter &printer, double value) {
-  // The IR's own float syntax wants a digit on both sides of the point.
-  SmallString<24> text;
-  APFloat(value).toString(text, /*FormatPrecision=*/0,
-                          /*FormatMaxPadding=*/4, /*TruncateZero=*/true);
-  if (!StringRef(text).contains('.')) {
-    size_t exponent = StringRef(text).find_first_of("eE");
-    text.insert(exponent == StringRef::npos ? text.end()
-                                            : text.begin() + exponent,
-                {'.', '0'});
-  }
+  char buffer[32];
+  auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  std::string text(buffer, error == std::errc() ? end : buffer);
+  // The IR's own float syntax wants a digit on both sides of a point.
+  if (text.find('.') == std::string::npos)
+    text.insert(std::min(text.find('e'), text.size()), ".0");
   printer << text;
 }
 
