@@ -17,6 +17,8 @@
 
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
@@ -131,11 +133,14 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
   const double rowsAtMost =
       static_cast<double>(maxTokens) * slots / matmul.getNumGroups();
   Builder b(getContext());
-  auto number = [&](double value) { return b.getF64FloatAttr(value); };
+  auto number = [&](double value) { // two decimals are more than it means
+    return b.getF64FloatAttr(std::round(100 * value) / 100);
+  };
   DictionaryAttr figures = b.getDictionaryAttr({
       b.getNamedAttr("cycles_per_fma", number(best.cyclesPerFma)),
       b.getNamedAttr("expert_bytes", b.getI64IntegerAttr(bytes)),
-      b.getNamedAttr("flops_per_row", number(flops)),
+      b.getNamedAttr("flops_per_row",
+                     b.getI64IntegerAttr(static_cast<int64_t>(flops))),
       b.getNamedAttr("rows_where_compute_binds", number(ridge)),
   });
   std::string what = llvm::formatv(
