@@ -222,8 +222,8 @@ static std::string whyRoute(Operation *op) {
                                  llvm::to_vector(op->getResults()))) {
     auto type = cast<RankedTensorType>(value.getType());
     if (type.isDynamicDim(type.getRank() - 1))
-      return text(op->getName(), " over a number of experts that is data has "
-                                 "no CPU lowering");
+      return text(op->getName(),
+                  " over rows whose length is data has no CPU lowering");
     Type element = type.getElementType();
     if (isa<FloatType>(element) && !isFloat32Or16(element))
       return text(op->getName(), " on ", element,
