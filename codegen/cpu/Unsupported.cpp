@@ -220,11 +220,7 @@ static std::string whyRoute(Operation *op) {
   for (Value value :
        llvm::concat<const Value>(llvm::to_vector(op->getOperands()),
                                  llvm::to_vector(op->getResults()))) {
-    auto type = cast<RankedTensorType>(value.getType());
-    if (type.isDynamicDim(type.getRank() - 1))
-      return text(op->getName(),
-                  " over rows whose length is data has no CPU lowering");
-    Type element = type.getElementType();
+    Type element = getElementTypeOrSelf(value.getType());
     if (isa<FloatType>(element) && !isFloat32Or16(element))
       return text(op->getName(), " on ", element,
                   " has no CPU lowering; expected f32, bf16 or f16");

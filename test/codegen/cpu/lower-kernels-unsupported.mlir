@@ -343,17 +343,6 @@ module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
 // -----
 
 module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
-  // expected-error @below {{cannot be lowered for x86-64-v3: moe.weigh over rows whose length is data has no CPU lowering}}
-  moe_exec.kernel @k(%s: tensor<?x4xf32>, %i: tensor<?x?xi32>) -> tensor<?x?xf32>
-      attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0, d0)>, affine_map<(d0) -> (d0, d0)>]} {
-    %y = moe.weigh %s, %i : tensor<?x4xf32>, tensor<?x?xi32> -> tensor<?x?xf32>
-    moe_exec.return %y : tensor<?x?xf32>
-  }
-}
-
-// -----
-
-module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
   // expected-error @below {{cannot be lowered for x86-64-v3: moe.group does not go with moe.score in one kernel}}
   moe_exec.kernel @k(%l: tensor<?x4xf32>, %i: tensor<?x2xi32>) -> (tensor<?x4xf32>, !moe.groups<experts = 2, ragged>)
       attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
