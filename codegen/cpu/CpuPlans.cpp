@@ -119,7 +119,7 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
   perTask = std::min(
       perTask, std::max<int64_t>(llvm::divideCeil(panels, getCores()), 1));
 
-  const int64_t prefetch = 4096;
+  const int64_t prefetch = 8192;
   auto plan = MatmulAttr::get(getContext(), best.rows, columns, tileRows,
                               perTask, streams, run, prefetch, "fma");
 

@@ -104,8 +104,8 @@ def MoeCpu_MatmulAttr : MoeCpu_Attr<"Matmul", "matmul", [
     panels at once, since one stream does not fill the memory system.
 
     k is cut into runs of `depth` (0: none), whose rows are packed at a time;
-    sums carry on from run to run. `prefetch` is how many bytes ahead weights
-    are fetched, 0 for not at all.
+    sums carry on from run to run. `prefetch` is how many bytes of weights are
+    fetched ahead, over all panels that are walked at once; 0 for none.
 
     `reduction` is how an output element is summed. `fma` is one chain of fused
     multiply-adds over ascending k (a product and a sum on targets without):
@@ -113,7 +113,7 @@ def MoeCpu_MatmulAttr : MoeCpu_Attr<"Matmul", "matmul", [
 
     ```mlir
     #moe_cpu.matmul<rows = 12, columns = 16, tile_rows = 48,
-                    panels_per_task = 8, streams = 4, prefetch = 4096>
+                    panels_per_task = 8, streams = 4, prefetch = 8192>
     ```
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns,

@@ -83,11 +83,15 @@ struct TileEmitter {
     return steps;
   }
 
-  void fetchAhead(Value weights, int64_t steps) {
-    for (int64_t line = 0; line < steps * stepBytes(); line += 64)
-      LLVM::Prefetch::create(l.b, l.loc,
-                             l.offset(weights, line + shape.prefetch), /*rw=*/0,
-                             /*hint=*/3, /*cache=*/1);
+  /// What the loop will want in a while: as much ahead in all panels together,
+  /// however many are walked.
+  void fetchAhead(ArrayRef<Value> weights, int64_t steps) {
+    const int64_t ahead =
+        shape.prefetch / static_cast<int64_t>(weights.size()) / 64 * 64;
+    for (Value base : ahead ? weights : ArrayRef<Value>())
+      for (int64_t line = 0; line < steps * stepBytes(); line += 64)
+        LLVM::Prefetch::create(l.b, l.loc, l.offset(base, line + ahead),
+                               /*rw=*/0, /*hint=*/3, /*cache=*/1);
   }
 
   /// `streams` panels from `first` on.
@@ -117,8 +121,7 @@ struct TileEmitter {
                     [&](Value i, ValueRange inner) {
                       Values sum(inner), at = advance(l.add(k, i));
                       Value element = l.offset(row, l.mul(i, 4));
-                      if (streams == 1 && shape.prefetch)
-                        fetchAhead(at[0], steps);
+                      fetchAhead(at, steps);
                       for (int64_t u = 0; u < steps; ++u) {
                         step(sum, l.offset(element, 4 * u), at);
                         for (Value &base : at)

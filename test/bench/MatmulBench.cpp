@@ -89,7 +89,7 @@ namespace {
 struct Setup {
   std::string target = "x86-64-v3";
   int64_t rows = 6, lanes = 8, vectors = 2, tileRows = 48, panels = 8,
-          streams = 4, prefetch = 4096, runDepth = 0;
+          streams = 4, prefetch = 8192, runDepth = 0;
   int64_t columns = 1536, depth = 2048;
   std::string weight = "f32", lhs = "f32";
 };

@@ -84,21 +84,21 @@ TEST_F(CpuPlansTest, BlocksFillTheRegisters) {
       str(choose(matmul("name = \"x86-64-v2\"", 64, 1024, 2048, 1), 0, 1024)
               .plan),
       "#moe_cpu.matmul<rows = 4, columns = 8, tile_rows = 48, "
-      "panels_per_task = 16, streams = 4, prefetch = 4096>");
+      "panels_per_task = 16, streams = 4, prefetch = 8192>");
   EXPECT_EQ(
       str(choose(matmul("name = \"x86-64-v3\"", 64, 1024, 2048, 1), 0, 1024)
               .plan),
       "#moe_cpu.matmul<rows = 6, columns = 16, tile_rows = 48, "
-      "panels_per_task = 16, streams = 4, prefetch = 4096>");
+      "panels_per_task = 16, streams = 4, prefetch = 8192>");
   EXPECT_EQ(
       str(choose(matmul("name = \"x86-64-v4\"", 64, 1024, 2048, 1), 0, 1024)
               .plan),
       "#moe_cpu.matmul<rows = 12, columns = 32, tile_rows = 48, "
-      "panels_per_task = 8, streams = 4, prefetch = 4096>");
+      "panels_per_task = 8, streams = 4, prefetch = 8192>");
   EXPECT_EQ(str(choose(matmul("name = \"aarch64\"", 64, 1024, 2048, 2), 0, 1024)
                     .plan),
             "#moe_cpu.matmul<rows = 12, columns = 4, tile_rows = 48, "
-            "panels_per_task = 16, streams = 4, prefetch = 4096>");
+            "panels_per_task = 16, streams = 4, prefetch = 8192>");
 }
 
 TEST_F(CpuPlansTest, DeepRowsArePackedInRunsThatTheSecondCacheHolds) {
