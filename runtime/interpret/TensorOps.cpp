@@ -198,15 +198,28 @@ static core::Status reshapeTo(Call &call, llvm::ArrayRef<int64_t> shape) {
   return core::Status::ok();
 }
 
+/// How many elements a group of dimensions holds; none where it has no such
+/// number. (Indices that upstream's verifier truncates are not to be trusted.)
+static std::optional<int64_t> groupSize(llvm::ArrayRef<int64_t> shape,
+                                        llvm::ArrayRef<int64_t> group) {
+  int64_t size = 1;
+  for (int64_t dim : group)
+    if (dim < 0 || dim >= static_cast<int64_t>(shape.size()) ||
+        llvm::MulOverflow(size, shape[dim], size))
+      return std::nullopt;
+  return size;
+}
+
 static core::Status collapseShape(Call &call) {
   auto op = call.as<mlir::tensor::CollapseShapeOp>();
   llvm::ArrayRef<int64_t> from = call.operand(0).shape();
   Array::Shape shape;
   for (const mlir::ReassociationIndices &group : op.getReassociationIndices()) {
-    int64_t size = 1;
-    for (int64_t dim : group)
-      size *= from[dim];
-    shape.push_back(size);
+    std::optional<int64_t> size = groupSize(from, group);
+    if (!size)
+      return call.fault("collapses dimensions " + shapeText(group) +
+                        " of a tensor of shape " + shapeText(from));
+    shape.push_back(*size);
   }
   return reshapeTo(call, shape);
 }
@@ -220,14 +233,10 @@ static core::Status expandShape(Call &call) {
                                                       : size);
   // Each group must hold what it is made of, not only all of them together.
   llvm::ArrayRef<int64_t> from = call.operand(0).shape();
-  for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices())) {
-    int64_t size = 1;
-    for (int64_t index : group)
-      size *= shape[index];
-    if (size != from[dim])
+  for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices()))
+    if (groupSize(shape, group) != from[dim])
       return call.fault("expands a tensor of shape " + shapeText(from) +
                         " to " + shapeText(shape));
-  }
   return reshapeTo(call, shape);
 }
 

@@ -110,6 +110,19 @@ TEST(Tensor, Reshapes) {
             "shape [2, 6] to [3, 3, 2]");
 }
 
+TEST(Tensor, ReassociationsThatNameNoDimension) {
+  // Verified upstream after a truncation to 32 bits.
+  Program program{R"(
+    func.func @main(%t: tensor<1x?x3xf32>) -> tensor<?x3xf32> {
+      %r = tensor.collapse_shape %t [[4294967296, 1], [2]] : tensor<1x?x3xf32> into tensor<?x3xf32>
+      return %r : tensor<?x3xf32>
+    })",
+                  {f32({1, 2, 3}, counted(6))}};
+  EXPECT_EQ(program.error(),
+            "E0306: test.mlir:3:12: 'tensor.collapse_shape' collapses "
+            "dimensions [4294967296, 1] of a tensor of shape [1, 2, 3]");
+}
+
 TEST(Tensor, SlicesWithStridesAndDroppedDims) {
   Program program{R"(
     func.func @main(%t: tensor<3x4xf32>, %o: index) -> (tensor<2x2xf32>, tensor<4xf32>, tensor<3x4xf32>) {
