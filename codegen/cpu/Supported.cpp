@@ -122,11 +122,20 @@ static StringRef advice(StringRef name) {
 // Checks
 //===----------------------------------------------------------------------===//
 
+/// Code grows with a vector's length: far beyond what registers hold it is a
+/// mistake, and would be compiled for minutes.
+static constexpr int64_t mostVectorElements = 4096;
+
 static bool isSupportedType(Type type) {
   if (auto vector = dyn_cast<VectorType>(type))
-    return !vector.isScalable() && isSupportedType(vector.getElementType());
+    return !vector.isScalable() &&
+           vector.getNumElements() <= mostVectorElements &&
+           isSupportedType(vector.getElementType());
   if (auto memref = dyn_cast<MemRefType>(type))
-    return memref.isStrided() && isSupportedType(memref.getElementType());
+    return memref.isStrided() && !memref.getMemorySpace() &&
+           isSupportedType(memref.getElementType());
+  if (auto pointer = dyn_cast<LLVM::LLVMPointerType>(type))
+    return pointer.getAddressSpace() == 0;
   if (auto integer = dyn_cast<IntegerType>(type))
     return integer.isSignless() && integer.getWidth() >= 1 &&
            integer.getWidth() <= 64;
@@ -136,8 +145,7 @@ static bool isSupportedType(Type type) {
     return !record.isOpaque() &&
            llvm::all_of(record.getBody(), isSupportedType);
   return isa<IndexType, Float16Type, BFloat16Type, Float32Type, Float64Type,
-             LLVM::LLVMPointerType, LLVM::LLVMVoidType, LLVM::LLVMX86AMXType,
-             amx::TileType>(type);
+             LLVM::LLVMVoidType, LLVM::LLVMX86AMXType, amx::TileType>(type);
 }
 
 static LogicalResult checkType(Operation *op, Type type) {
@@ -147,7 +155,8 @@ static LogicalResult checkType(Operation *op, Type type) {
          << type
          << ", which a CPU kernel cannot hold; expected index, i1 to i64, f16, "
             "bf16, f32, f64, an LLVM pointer, array or struct, an AMX tile, or "
-            "a fixed-size vector or strided memref of these";
+            "a strided memref or a vector of at most "
+         << mostVectorElements << " of these, in the default memory space";
 }
 
 static LogicalResult checkTypes(Operation *op) {
@@ -286,6 +295,26 @@ static LogicalResult checkOp(Operation *op, ModuleOp module,
   return success();
 }
 
+/// Attributes that say how a function is compiled (a garbage collector, another
+/// target, a section) are ours to set, and could stop LLVM.
+static LogicalResult checkAttributes(FunctionOpInterface function) {
+  for (NamedAttribute attribute : function->getAttrDictionary()) {
+    StringRef name = attribute.getName();
+    if (name.contains('.') && !name.starts_with("llvm."))
+      continue; // of another dialect, nothing to LLVM
+    if (!isListed("CConv always_inline arg_attrs dso_local function_type "
+                  "linkage no_inline no_unwind res_attrs sym_name "
+                  "sym_visibility unnamed_addr visibility_ will_return",
+                  name))
+      return function->emitOpError("has attribute '")
+             << name << "', which a function of kernels cannot have";
+  }
+  if (auto llvmFunction = dyn_cast<LLVM::LLVMFuncOp>(*function))
+    if (llvmFunction.getCConv() != LLVM::CConv::C)
+      return function->emitOpError("has another calling convention than C's");
+  return success();
+}
+
 static LogicalResult checkSignature(FunctionOpInterface function) {
   MLIRContext *context = function.getContext();
   ArrayRef<Type> arguments = function.getArgumentTypes();
@@ -332,7 +361,8 @@ LogicalResult moe::cpu::checkSupported(ModuleOp module,
     auto function = dyn_cast<FunctionOpInterface>(top);
     if (!function || !isa<func::FuncOp, LLVM::LLVMFuncOp>(top))
       continue;
-    ok &= succeeded(checkSignature(function));
+    ok &= succeeded(checkAttributes(function)) &&
+          succeeded(checkSignature(function));
     function.getFunctionBody().walk([&](Operation *op) {
       if (failed(checkOp(op, module, target)))
         ok = false;

@@ -39,7 +39,7 @@ func.func @float8(%x: i8) {
 // -----
 
 func.func @wide(%x: i32) {
-  // expected-error @below {{'arith.extsi' op uses type 'i128', which a CPU kernel cannot hold; expected index, i1 to i64, f16, bf16, f32, f64, an LLVM pointer, array or struct, an AMX tile, or a fixed-size vector or strided memref of these}}
+  // expected-error @below {{'arith.extsi' op uses type 'i128', which a CPU kernel cannot hold; expected index, i1 to i64, f16, bf16, f32, f64, an LLVM pointer, array or struct, an AMX tile, or a strided memref or a vector of at most 4096 of these, in the default memory space}}
   %y = arith.extsi %x : i32 to i128
   return
 }
@@ -147,4 +147,34 @@ func.func @casts(%x: i64) -> i64 {
   %p = builtin.unrealized_conversion_cast %x : i64 to !llvm.ptr
   %v = llvm.load %p : !llvm.ptr -> i64
   return %v : i64
+}
+
+// -----
+
+// expected-error @below {{'func.func' op uses type 'vector<8192xf32>', which a CPU kernel cannot hold}}
+func.func private @long(%x: vector<8192xf32>) {
+  return
+}
+// expected-error @below {{'func.func' op uses type '!llvm.ptr<256>', which a CPU kernel cannot hold}}
+func.func private @segment(%x: !llvm.ptr<256>) {
+  return
+}
+// expected-error @below {{'func.func' op uses type 'memref<4xf32, 1>', which a CPU kernel cannot hold}}
+func.func private @space(%x: memref<4xf32, 1>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{'llvm.func' op has attribute 'garbageCollector', which a function of kernels cannot have}}
+llvm.func @collected() attributes {garbageCollector = "statepoint-example"} {
+  llvm.return
+}
+// expected-error @below {{'func.func' op has attribute 'passthrough', which a function of kernels cannot have}}
+func.func private @passed() attributes {passthrough = [["target-features", "+avx512f"]]} {
+  return
+}
+// expected-error @below {{'llvm.func' op has another calling convention than C's}}
+llvm.func fastcc @fast() {
+  llvm.return
 }

@@ -510,7 +510,7 @@ TEST_P(LevelTest, VectorsOfSeveralDimensions) {
 }
 
 TEST_P(LevelTest, FramesAreBounded) {
-  auto withFrame = [](unsigned bytes) {
+  auto withFrame = [](uint64_t bytes) {
     return kernelText("k", 1,
                       R"(
   %one = arith.constant 1 : i64
@@ -543,6 +543,9 @@ TEST_P(LevelTest, FramesAreBounded) {
                                static_cast<uint8_t>(i));
   kernel.run({&got}, {}, 48 * 1024);
   EXPECT_EQ(got, sum);
+  // Beyond what an instruction's displacement holds.
+  EXPECT_FALSE(
+      compileKernels(withFrame(uint64_t{9} << 30), GetParam()).errors.empty());
 
   std::vector<std::string> errors =
       compileKernels(withFrame(80 * 1024), GetParam()).errors;
