@@ -302,12 +302,21 @@ static LogicalResult checkAttributes(FunctionOpInterface function) {
     StringRef name = attribute.getName();
     if (name.contains('.') && !name.starts_with("llvm."))
       continue; // of another dialect, nothing to LLVM
+    // LLVM's own attributes: those that steer inlining.
+    auto passed = dyn_cast<ArrayAttr>(attribute.getValue());
+    if (name == "passthrough" && passed &&
+        llvm::all_of(passed, [](Attribute entry) {
+          auto text = dyn_cast<StringAttr>(entry);
+          return text && isListed("alwaysinline noinline norecurse", text);
+        }))
+      continue;
     if (!isListed("CConv always_inline arg_attrs dso_local function_type "
                   "linkage no_inline no_unwind res_attrs sym_name "
                   "sym_visibility unnamed_addr visibility_ will_return",
                   name))
       return function->emitOpError("has attribute '")
-             << name << "', which a function of kernels cannot have";
+             << name << "' = " << attribute.getValue()
+             << ", which a function of kernels cannot have";
   }
   if (auto llvmFunction = dyn_cast<LLVM::LLVMFuncOp>(*function))
     if (llvmFunction.getCConv() != LLVM::CConv::C)

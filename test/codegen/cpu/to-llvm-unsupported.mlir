@@ -166,12 +166,16 @@ func.func private @space(%x: memref<4xf32, 1>) {
 
 // -----
 
-// expected-error @below {{'llvm.func' op has attribute 'garbageCollector', which a function of kernels cannot have}}
+// expected-error @below {{'llvm.func' op has attribute 'garbageCollector' = "statepoint-example", which a function of kernels cannot have}}
 llvm.func @collected() attributes {garbageCollector = "statepoint-example"} {
   llvm.return
 }
-// expected-error @below {{'func.func' op has attribute 'passthrough', which a function of kernels cannot have}}
-func.func private @passed() attributes {passthrough = [["target-features", "+avx512f"]]} {
+// expected-error @below {{'func.func' op has attribute 'passthrough' = ["noinline", ["target-features", "+avx512f"]], which a function of kernels cannot have}}
+func.func private @passed() attributes {passthrough = ["noinline", ["target-features", "+avx512f"]]} {
+  return
+}
+// These steer inlining, and pass.
+func.func private @inlining() attributes {passthrough = ["noinline", "norecurse"]} {
   return
 }
 // expected-error @below {{'llvm.func' op has another calling convention than C's}}
