@@ -14,6 +14,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -41,7 +42,17 @@ Type moe::cpu::productType(OpBuilder &builder, Type a, Type b, Type result) {
 //===----------------------------------------------------------------------===//
 
 Value LeafBuilder::i64(int64_t value) {
-  return arith::ConstantIntOp::create(b, loc, value, 64);
+  Value &constant = integers[value];
+  if (!constant) {
+    Operation *op = b.getInsertionBlock()->getParentOp();
+    auto function = isa<FunctionOpInterface>(op)
+                        ? cast<FunctionOpInterface>(op)
+                        : op->getParentOfType<FunctionOpInterface>();
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&function.getFunctionBody().front());
+    constant = arith::ConstantIntOp::create(b, loc, value, 64);
+  }
+  return constant;
 }
 Value LeafBuilder::add(Value x, Value y) {
   return b.createOrFold<arith::AddIOp>(loc, x, y);
@@ -161,6 +172,16 @@ Value LeafBuilder::oddFloat(Value value) {
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
+
+Value LeafBuilder::offset(Value pointer, int64_t bytes) {
+  if (bytes == 0)
+    return pointer;
+  if (!llvm::isInt<30>(bytes)) // of a constant that the op itself can hold
+    return offset(pointer, i64(bytes));
+  return LLVM::GEPOp::create(
+      b, loc, pointer.getType(), b.getI8Type(), pointer,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
+}
 
 Value LeafBuilder::offset(Value pointer, Value bytes) {
   return element(pointer, b.getI8Type(), bytes);

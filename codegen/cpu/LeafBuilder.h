@@ -19,6 +19,8 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 
+#include <map>
+
 namespace moe::cpu {
 
 /// Indices, sizes and byte counts are i64 values; pointers are llvm pointers.
@@ -35,7 +37,7 @@ public:
   using Type = mlir::Type;
   using Values = llvm::SmallVector<mlir::Value>;
 
-  // Integers.
+  // Integers. A constant exists once, at the top of the function.
   Value i64(int64_t value);
   Value add(Value x, Value y);
   Value add(Value x, int64_t y) { return add(x, i64(y)); }
@@ -69,9 +71,7 @@ public:
   // Memory. Nothing is assumed about alignment: a caller's tensor may lie
   // anywhere, and the instructions are the same.
   Value offset(Value pointer, Value bytes);
-  Value offset(Value pointer, int64_t bytes) {
-    return bytes == 0 ? pointer : offset(pointer, i64(bytes));
-  }
+  Value offset(Value pointer, int64_t bytes);
   Value element(Value pointer, Type element, Value index);
   /// An index is loaded as i64, a float of 8 bits or less as its bits.
   Value load(Type type, Value pointer);
@@ -100,6 +100,8 @@ public:
 
 private:
   Value oddFloat(Value value);
+
+  std::map<int64_t, Value> integers; ///< constants of the function
 };
 
 /// The float type in which a product of `a` and `b` is formed that is then
