@@ -26,4 +26,8 @@ for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
 
 config.substitutions.append(("%moe_src", config.moe_source_dir))
 config.substitutions.append(("%moe_build", config.moe_build_dir))
+errors = os.path.join(config.moe_source_dir, "test", "errors")
+config.substitutions.append(("%error", "python3 " + os.path.join(errors, "expect-error.py")))
+config.substitutions.append(("%edit", "python3 " + os.path.join(errors, "edit.py")))
+config.substitutions.append(("%fixture", os.path.join(config.moe_source_dir, "test", "e2e", "fixture.sh")))
 config.substitutions.append(("%data", os.path.join(config.moe_source_dir, "test", "data")))
