@@ -22,7 +22,7 @@ install() {
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-install cmake ninja-build python3 clang-22 lld-22 libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools \
+install cmake ninja-build pkg-config python3 clang-22 lld-22 libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools \
   nlohmann-json3-dev libflatbuffers-dev flatbuffers-compiler libxxhash-dev libgtest-dev libgmock-dev
 
 # configure FOLDER [CMAKE_FLAG...]

@@ -266,37 +266,37 @@ private:
 struct LayerSpec {
   int64_t num_experts = 0, top_k = 0, hidden_size = 0, intermediate_size = 0;
   std::string dtype = "f32";
-  std::string weight_dtype; ///< empty: dtype
-  int64_t max_tokens = 0;   ///< 0: 2^20
+  std::string weight_dtype = {}; ///< empty: dtype
+  int64_t max_tokens = 0;        ///< 0: 2^20
 
   struct Groups {
     int64_t count = 0, keep = 0, top_sum = 1;
-    std::string fill; ///< "-inf" or "0"
+    std::string fill = {}; ///< "-inf" or "0"
   };
   struct Norm {
-    std::string kind; ///< "softmax", "sigmoid", "l1"
+    std::string kind = {}; ///< "softmax", "sigmoid", "l1"
     double eps = 0;
-    std::string eps_mode; ///< "add", "max"; empty without an eps
+    std::string eps_mode = {}; ///< "add", "max"; empty without an eps
   };
   struct Router {
-    std::string score; ///< empty: the logits
-    std::string score_dtype;
+    std::string score = {}; ///< empty: the logits
+    std::string score_dtype = {};
     bool logits_bias = false;
     bool selection_bias = false;
-    std::optional<Groups> groups;
-    std::vector<Norm> normalize;
+    std::optional<Groups> groups = {};
+    std::vector<Norm> normalize = {};
     double scale = 1;
   } router;
 
   struct Capacity {
     int64_t per_expert = 0;
-    std::string order; ///< "token_major", "rank_major"
+    std::string order = {}; ///< "token_major", "rank_major"
   };
-  std::optional<Capacity> capacity;
+  std::optional<Capacity> capacity = {};
 
   struct Activation {
     std::string name = "swiglu";
-    std::vector<std::pair<std::string, double>> params;
+    std::vector<std::pair<std::string, double>> params = {};
   } activation;
   bool expert_bias = false;
 
@@ -304,7 +304,7 @@ struct LayerSpec {
     int64_t intermediate_size = 0;
     bool gate = false;
   };
-  std::optional<SharedExperts> shared_experts;
+  std::optional<SharedExperts> shared_experts = {};
 
   std::string json() const;
 };
