@@ -40,10 +40,16 @@ bool isDType(uint8_t value) {
   return value <= static_cast<uint8_t>(DType::Bool);
 }
 
+/// Whether the numbers may be read as such: FlatBuffers' verifier looks only at
+/// where a list begins.
+bool isAligned(const flatbuffers::Vector<int64_t> &list) {
+  return reinterpret_cast<uintptr_t>(list.data()) % alignof(int64_t) == 0;
+}
+
 /// Bytes of a tensor in the file; none if it is not one.
 std::optional<int64_t> tensorBytes(uint8_t dtype,
                                    const flatbuffers::Vector<int64_t> &shape) {
-  if (!isDType(dtype) || shape.size() > maxRank)
+  if (!isDType(dtype) || shape.size() > maxRank || !isAligned(shape))
     return std::nullopt;
   std::optional<size_t> bytes =
       checkedBytes(static_cast<DType>(dtype),
@@ -179,7 +185,7 @@ Status Checker::checkSource(const abi::Param &param,
       tensorBytes(source.dtype(), *source.stored_shape());
   if (!stored || !tensorBytes(source.dtype(), shape))
     return broken(what + " has an impossible shape");
-  if (shape.size() != strides.size())
+  if (shape.size() != strides.size() || !isAligned(strides))
     return broken(what + " has another number of strides than of dimensions");
   if (source.values() > abi::ValueRule::MAX ||
       (source.values() == abi::ValueRule::NoE8M0NaN &&
@@ -267,7 +273,8 @@ Status Checker::checkArgs(
       return broken(what + " occurs twice");
     const auto &sizes = *arg->sizes();
     const auto &dims = *arg->dims();
-    if (sizes.size() != dims.size() || sizes.size() > maxRank)
+    if (sizes.size() != dims.size() || sizes.size() > maxRank ||
+        !isAligned(sizes))
       return broken(what + " has " + std::to_string(sizes.size()) +
                     " sizes and " + std::to_string(dims.size()) +
                     " dimensions");
@@ -349,7 +356,7 @@ Status Checker::checkSwitch(const abi::Switch &step) {
   const auto &buckets = *step.buckets();
   if (step.dim() >= bounds.size())
     return broken(": a switch over dimension " + of(step.dim(), bounds.size()));
-  if (step.cases()->size() != buckets.size() + 1)
+  if (step.cases()->size() != buckets.size() + 1 || !isAligned(buckets))
     return broken(": a switch of " + std::to_string(buckets.size()) +
                   " buckets with " + std::to_string(step.cases()->size()) +
                   " cases");
@@ -386,6 +393,8 @@ Status Checker::checkBuffer(const abi::BufferRef &buffer) {
 }
 
 Status Checker::checkExpr(const abi::Expr &expr, const std::string &what) {
+  if (!isAligned(*expr.code()))
+    return broken(": " + what + " has an expression that is not aligned");
   Result<DimRange> range = rangeOf(expr, bounds);
   if (!range)
     return broken(": " + what + " has " + range.error().message);

@@ -95,8 +95,17 @@ INDEX = {
 }
 
 
+# Changes to the package that FuzzPackage makes itself.
+PACKAGE = {"sample": b"\x01", "changed": b"\x01\x00\x10\x05\x02\x00\xff", "raw": bytes(64)}
+
+
 def main():
-    for target, seeds in (("Safetensors", SAFETENSORS), ("Config", CONFIG), ("Index", INDEX)):
+    for target, seeds in (
+        ("Safetensors", SAFETENSORS),
+        ("Config", CONFIG),
+        ("Index", INDEX),
+        ("Package", PACKAGE),
+    ):
         folder = os.path.join(sys.argv[1], target)
         os.makedirs(folder, exist_ok=True)
         for name, content in seeds.items():
