@@ -114,6 +114,7 @@ Result<CompileRequest> api::toRequest(const moe_compile_options *options) {
       timing(context, phase, milliseconds);
     };
   request.useCache = !given->no_cache;
+  request.perfMap = given->perf_map;
   return request;
 }
 
@@ -142,7 +143,7 @@ moe_error *moe_compile(const moe_source *source,
     if (!variant)
       return variant.takeError();
     Result<std::shared_ptr<const core::KernelCode>> code =
-        core::loadKernels(**package, *variant);
+        core::loadKernels(**package, *variant, how->perfMap);
     if (!code)
       return code.takeError();
     Result<std::shared_ptr<const core::Program>> made = core::Program::create(

@@ -21,6 +21,7 @@ namespace moe::api {
 struct CompileRequest {
   core::CompileOptions options;
   bool useCache = true;
+  bool perfMap = false;
 };
 
 /// Errors: UsageInvalid, FileNotFound, FileUnreadable.

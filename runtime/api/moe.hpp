@@ -668,6 +668,8 @@ struct CompilerOptions {
   std::string dump_dir = {};
   /// Told the milliseconds of each phase. May not throw.
   std::function<void(const char *phase, double milliseconds)> timing = {};
+  /// Tells perf the names of kernels.
+  bool perf_map = false;
 };
 
 class Compiler {
@@ -738,6 +740,7 @@ private:
     given.from_phase = detail::orNull(options.from_phase);
     given.to_phase = detail::orNull(options.to_phase);
     given.dump_dir = detail::orNull(options.dump_dir);
+    given.perf_map = options.perf_map;
     if (options.timing) {
       given.context = const_cast<CompilerOptions *>(&options);
       given.timing = [](void *context, const char *phase, double ms) {

@@ -188,6 +188,7 @@ typedef struct moe_compile_options {
   /* Told the milliseconds of each phase, on the thread that calls. */
   void (*timing)(void *context, const char *phase, double milliseconds);
   void *context;
+  uint32_t perf_map; /* 1: tells perf the kernels' names (/tmp/perf-PID.map) */
 } moe_compile_options;
 
 /* A function for this host: code and signature, no weights. */

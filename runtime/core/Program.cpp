@@ -22,7 +22,8 @@ using namespace moe;
 using namespace moe::core;
 
 Result<std::shared_ptr<const KernelCode>>
-moe::core::loadKernels(const Package &package, size_t variantIndex) {
+moe::core::loadKernels(const Package &package, size_t variantIndex,
+                       bool perfMap) {
   const abi::Variant &variant = *package.root().variants()->Get(
       static_cast<flatbuffers::uoffset_t>(variantIndex));
   std::span<const uint8_t> bytes;
@@ -35,6 +36,9 @@ moe::core::loadKernels(const Package &package, size_t variantIndex) {
   Result<LoadedCode> loaded = LoadedCode::load(bytes, entries);
   if (!loaded)
     return loaded.takeError();
+  if (perfMap)
+    if (Status told = appendPerfMap(*loaded, entries); !told)
+      return told.takeError();
   auto code = std::make_shared<KernelCode>();
   code->image = *std::move(loaded);
   for (size_t i = 0; i < entries.size(); ++i)

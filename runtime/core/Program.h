@@ -31,9 +31,10 @@ struct KernelCode {
   std::optional<LoadedCode> image;
 };
 
-/// Loads the CPU image of variant `variant`. Errors: CodeNotExecutable.
-Result<std::shared_ptr<const KernelCode>> loadKernels(const Package &package,
-                                                      size_t variant);
+/// Loads the CPU image of variant `variant`, and tells perf the kernels' names
+/// if `perfMap`. Errors: CodeNotExecutable; FileUnwritable for perf's file.
+Result<std::shared_ptr<const KernelCode>>
+loadKernels(const Package &package, size_t variant, bool perfMap = false);
 
 /// The memory that runs need.
 struct WorkspaceSize {

@@ -86,29 +86,81 @@ RandomTensor::RandomTensor(uint64_t seed, std::string_view name, DType dtype,
     exponent = 127 + std::ilogb(std::sqrt(2.0) / (3 * std::sqrt(32 * last)));
 }
 
+namespace {
+
+/// A narrow float type, for the values that it holds as normal numbers.
+template <typename Bits, int mantissaBits, int bias> struct Narrow {
+  /// storeFromDouble, in the few instructions that normal numbers need: nearly
+  /// every value is one, and a layer has billions.
+  static void store(DType dtype, void *out, size_t at, double value) {
+    constexpr int dropped = 52 - mantissaBits;
+    constexpr uint64_t one = 1;
+    const auto bits = std::bit_cast<uint64_t>(value);
+    const uint64_t magnitude = bits & ~(one << 63);
+    if (magnitude < uint64_t(1023 + 1 - bias) << 52)
+      return storeFromDouble(dtype, out, at, value);
+    const uint64_t rounded =
+        (magnitude + (one << (dropped - 1)) - 1 + (magnitude >> dropped & 1)) >>
+        dropped;
+    constexpr int width = 8 * sizeof(Bits);
+    static_cast<Bits *>(out)[at] =
+        static_cast<Bits>(rounded - (uint64_t(1023 - bias) << mantissaBits) |
+                          bits >> 63 << (width - 1));
+  }
+};
+
+} // namespace
+
+template <typename Store>
+void RandomTensor::each(int64_t begin, int64_t end, Store store) const {
+  for (int64_t i = begin; i < end; ++i)
+    store(static_cast<size_t>(i - begin), mix(key + static_cast<uint64_t>(i)));
+}
+
+void RandomTensor::fillNormal(int64_t begin, int64_t end, void *out) const {
+  auto with = [&](auto store) {
+    each(begin, end, [&](size_t at, uint64_t bits) {
+      store(dtype, out, at, normal(bits) * scale);
+    });
+  };
+  switch (dtype) {
+  case DType::F32:
+    return with([](DType, void *out, size_t at, double value) {
+      static_cast<float *>(out)[at] = static_cast<float>(value);
+    });
+  case DType::BF16:
+    return with(Narrow<uint16_t, 7, 127>::store);
+  case DType::F16:
+    return with(Narrow<uint16_t, 10, 15>::store);
+  case DType::F8E4M3:
+    return with(Narrow<uint8_t, 3, 7>::store);
+  case DType::F8E5M2:
+    return with(Narrow<uint8_t, 2, 15>::store);
+  default:
+    return with(storeFromDouble);
+  }
+}
+
 void RandomTensor::fill(int64_t begin, int64_t end, void *out) const {
-  const size_t size = byteSize(dtype);
   auto *bytes = static_cast<uint8_t *>(out);
-  for (int64_t i = begin; i < end; ++i) {
-    const uint64_t bits = mix(key + static_cast<uint64_t>(i));
-    const auto at = static_cast<size_t>(i - begin);
-    switch (kind) {
-    case Kind::Normal:
-      storeFromDouble(dtype, out, at, normal(bits) * scale);
-      break;
-    case Kind::Positive:
+  switch (kind) {
+  case Kind::Normal:
+    return fillNormal(begin, end, out);
+  case Kind::Positive:
+    return each(begin, end, [&](size_t at, uint64_t bits) {
       storeFromDouble(dtype, out, at, (1 + normal(bits) / 8) * scale);
-      break;
-    case Kind::PowerOfTwo:
+    });
+  case Kind::PowerOfTwo:
+    return each(begin, end, [&](size_t at, uint64_t bits) {
       bytes[at] = static_cast<uint8_t>(
           std::clamp(exponent + static_cast<int>(bits % 3) - 1, 0, 254));
-      break;
-    case Kind::Bits:
-      if (dtype == DType::Bool)
-        bytes[at] = bits >> 63;
-      else
-        std::memcpy(bytes + at * size, &bits, size);
-      break;
-    }
+    });
+  case Kind::Bits:
+    return each(begin, end,
+                [&, size = byteSize(dtype)](size_t at, uint64_t bits) {
+                  if (dtype == DType::Bool)
+                    bits >>= 63;
+                  std::memcpy(bytes + at * size, &bits, size);
+                });
   }
 }

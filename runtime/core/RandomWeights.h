@@ -43,10 +43,14 @@ class RandomTensor {
 public:
   RandomTensor(uint64_t seed, std::string_view name, DType dtype,
                std::span<const int64_t> shape);
-  /// Writes elements [begin, end) to `out`.
+  /// Writes elements [begin, end) to `out`, which is aligned to an element.
   void fill(int64_t begin, int64_t end, void *out) const;
 
 private:
+  void fillNormal(int64_t begin, int64_t end, void *out) const;
+  template <typename Store>
+  void each(int64_t begin, int64_t end, Store store) const;
+
   enum class Kind : uint8_t { Normal, Positive, PowerOfTwo, Bits };
   uint64_t key;
   DType dtype;

@@ -21,7 +21,10 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdlib>
+#include <fstream>
 #include <thread>
+
+#include <unistd.h>
 
 extern "C" uint32_t run_from_c(const char *package, size_t size, float *x,
                                int32_t *ids, float *y, int64_t tokens);
@@ -179,6 +182,19 @@ TEST(ApiTest, FromC) {
   EXPECT_NE(y[0], 0);
   EXPECT_EQ(run(package.size(), 200), 707u);
   EXPECT_EQ(run(100, 3), 501u);
+}
+
+TEST(ApiTest, PerfLearnsNames) {
+  CompilerOptions options;
+  options.perf_map = true;
+  ASSERT_TRUE(
+      Compiler(options).compile(Source::package(samplePackageBytes())));
+  const std::string path = "/tmp/perf-" + std::to_string(getpid()) + ".map";
+  std::ifstream file(path);
+  std::string map((std::istreambuf_iterator<char>(file)), {});
+  std::filesystem::remove(path);
+  EXPECT_THAT(map, HasSubstr(" scale_scalar\n"));
+  EXPECT_THAT(map, HasSubstr(" pack_scalar\n"));
 }
 
 TEST(ApiTest, Info) {

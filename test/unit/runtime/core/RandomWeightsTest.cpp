@@ -77,6 +77,33 @@ TEST(RandomWeightsTest, Bits) {
   EXPECT_EQ(bits[7], 0x3f60559cu);
 }
 
+/// Narrow types are rounded by a short way of their own: to what storing gives.
+TEST(RandomWeightsTest, NarrowTypesAreRoundedOnce) {
+  for (DType dtype : {DType::F32, DType::BF16, DType::F16})
+    // Up to sizes whose values are mostly subnormal in f16.
+    for (int64_t last : {1, 3, 2048, 1 << 28}) {
+      const int64_t shape[] = {1, last};
+      std::vector<double> exact(30000);
+      RandomTensor(9, "w", DType::F64, shape).fill(0, 30000, exact.data());
+      Tensor tensor(dtype, {30000});
+      RandomTensor(9, "w", dtype, shape).fill(0, 30000, tensor.data());
+      for (size_t i = 0; i < exact.size(); ++i)
+        ASSERT_EQ(tensor.at(static_cast<int64_t>(i)), roundTo(dtype, exact[i]))
+            << name(dtype) << " " << last;
+    }
+  for (DType dtype : {DType::F8E4M3, DType::F8E5M2}) {
+    const int64_t one[] = {1, 1};
+    std::vector<double> exact(100000);
+    RandomTensor(9, "w", DType::F64, one).fill(0, 100000, exact.data());
+    Tensor tensor(dtype, {100000});
+    RandomTensor(9, "w", dtype, one).fill(0, 100000, tensor.data());
+    for (size_t i = 0; i < exact.size(); ++i)
+      ASSERT_EQ(tensor.at(static_cast<int64_t>(i)),
+                roundTo(dtype, 16 * exact[i]))
+          << name(dtype);
+  }
+}
+
 TEST(RandomWeightsTest, SeedAndNameMatter) {
   Tensor a = whole(1, "w", DType::F32, {64, 64});
   for (const Tensor &b : {whole(2, "w", DType::F32, {64, 64}),
