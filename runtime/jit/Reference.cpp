@@ -39,6 +39,14 @@ public:
     if (weights && weights->folder) {
       spec.kind = core::WeightsSpec::Kind::Folder;
       spec.folder = weights->folder;
+    } else if (weights && weights->tensors) {
+      spec.kind = core::WeightsSpec::Kind::Tensors;
+      for (const moe_plugin_tensor &tensor :
+           std::span(weights->tensors, weights->num_tensors))
+        spec.tensors.push_back({tensor.name,
+                                {static_cast<core::DType>(tensor.dtype),
+                                 {tensor.shape, tensor.shape + tensor.rank},
+                                 tensor.data}});
     } else {
       spec.kind = core::WeightsSpec::Kind::Random;
       spec.seed = weights ? weights->seed : 0;
