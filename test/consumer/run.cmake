@@ -46,3 +46,22 @@ if(PKG_CONFIG)
   run(${CC} ${source}/consumer.c -o ${WORK}/by_pkg_config ${flags} -Wl,-rpath,${libdir})
   expect_copy(${WORK}/by_pkg_config)
 endif()
+
+# With the compiler installed beside the runtime, the C++ program describes a
+# layer and compiles it.
+if(EXISTS ${libdir}/libmoe_compiler.so)
+  unset(ENV{MOE_COMPILER})
+  set(ENV{MOE_CACHE_DIR} ${WORK}/cache)
+  run(${WORK}/build/consumer_cpp)
+  set(number "-?[0-9][-+.e0-9]*")
+  if(NOT output MATCHES "^${number}( ${number})+\n$")
+    message(FATAL_ERROR "the layer gave '${output}'")
+  endif()
+  # The second time from the cache, without the compiler.
+  set(first "${output}")
+  set(ENV{MOE_COMPILER} ${WORK}/none.so)
+  run(${WORK}/build/consumer_cpp)
+  if(NOT output STREQUAL first)
+    message(FATAL_ERROR "the layer gave '${first}', and from the cache '${output}'")
+  endif()
+endif()
