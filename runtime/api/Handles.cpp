@@ -16,9 +16,19 @@
 using namespace moe;
 
 moe_error *api::outOfMemory() noexcept {
-  // Made when the library is loaded, because it cannot be made when needed.
-  static moe_error error{{core::ErrorId::OutOfMemory, "no memory is left"}};
+  // Short enough for a string without memory of its own.
+  static moe_error error{{core::ErrorId::OutOfMemory, "out of memory"}};
   return &error;
+}
+
+moe_error *api::unexpected(const char *what) noexcept {
+  try {
+    return makeError(
+        {core::ErrorId::Internal,
+         std::string("internal error: ") + what + "; please report this"});
+  } catch (...) {
+    return outOfMemory();
+  }
 }
 
 moe_error *api::makeError(core::Error error) noexcept {

@@ -61,6 +61,8 @@ namespace moe::api {
 /// Never null; the memory of last resort has an error of its own.
 moe_error *makeError(core::Error error) noexcept;
 moe_error *outOfMemory() noexcept;
+/// A defect of ours.
+moe_error *unexpected(const char *what) noexcept;
 
 inline core::Error wrongUse(const std::string &message) {
   return {core::ErrorId::UsageInvalid, message};
@@ -73,13 +75,9 @@ template <typename Body> moe_error *guarded(Body body) noexcept {
   } catch (const std::bad_alloc &) {
     return outOfMemory();
   } catch (const std::exception &exception) {
-    return makeError({core::ErrorId::Internal, std::string("internal error: ") +
-                                                   exception.what() +
-                                                   "; please report this"});
+    return unexpected(exception.what());
   } catch (...) {
-    return makeError({core::ErrorId::Internal,
-                      "internal error: an unknown exception; please report "
-                      "this"});
+    return unexpected("an unknown exception");
   }
 }
 

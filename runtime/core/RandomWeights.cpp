@@ -102,10 +102,9 @@ template <typename Bits, int mantissaBits, int bias> struct Narrow {
     const uint64_t rounded =
         (magnitude + (one << (dropped - 1)) - 1 + (magnitude >> dropped & 1)) >>
         dropped;
-    constexpr int width = 8 * sizeof(Bits);
-    static_cast<Bits *>(out)[at] =
-        static_cast<Bits>(rounded - (uint64_t(1023 - bias) << mantissaBits) |
-                          bits >> 63 << (width - 1));
+    const uint64_t sign = bits >> 63 << (8 * sizeof(Bits) - 1);
+    static_cast<Bits *>(out)[at] = static_cast<Bits>(
+        sign | (rounded - (uint64_t(1023 - bias) << mantissaBits)));
   }
 };
 

@@ -36,10 +36,10 @@ Run::Buffer Run::resolve(const abi::BufferRef &reference) const {
   }
 }
 
-Error Run::broken(const char *what) const {
-  return {ErrorId::PackageCorrupt,
-          quote(program.package().name()) + ": program " +
-              quote(program.name()) + ": " + what + " does not fit its buffer"};
+Error Run::broken(const std::string &what) const {
+  return {ErrorId::PackageCorrupt, quote(program.package().name()) +
+                                       ": program " + quote(program.name()) +
+                                       ": " + what};
 }
 
 /// An i64 that a kernel wrote, wherever it lies.
@@ -59,7 +59,8 @@ Status Run::placeSlices(int64_t arena) {
     const int64_t offset = evaluate(*slice.offset(), workspace.dims);
     const int64_t bytes = evaluate(*slice.bytes(), workspace.dims);
     if (offset < 0 || bytes < 0 || offset + bytes > arena)
-      return broken("a slice");
+      return broken("slice " + std::to_string(i) +
+                    " lies outside of the workspace");
     workspace.slices[i] = {workspace.memory.data() + offset,
                            static_cast<size_t>(bytes)};
   }
@@ -101,10 +102,12 @@ Status Run::launch(const abi::Launch &launch) {
   } else {
     std::optional<int64_t> count = readI64(*launch.count());
     if (!count || __builtin_mul_overflow(*count, launch.multiplier(), &tasks))
-      return broken("a count of tasks");
+      return broken("a launch has a count that is no i64");
   }
-  if (tasks <= 0)
-    return tasks == 0 ? Status() : broken("a number of tasks");
+  if (tasks == 0)
+    return {};
+  if (tasks < 0)
+    return broken("a launch has " + std::to_string(tasks) + " tasks");
 
   for (flatbuffers::uoffset_t i = 0; i < launch.args()->size(); ++i)
     workspace.launchArgs[i] = resolve(*launch.args()->Get(i)).data;
@@ -136,7 +139,8 @@ Status Run::copy(const abi::Copy &copy) {
   const int64_t bytes = evaluate(*copy.bytes(), workspace.dims);
   if (bytes < 0 || static_cast<size_t>(bytes) > source.bytes ||
       static_cast<size_t>(bytes) > target.bytes)
-    return broken("a copy");
+    return broken("a copy of " + std::to_string(bytes) +
+                  " bytes exceeds its buffers");
   if (bytes == 0)
     return {};
   // Pieces that keep a thread busy for about as long as handing it over takes.
@@ -156,7 +160,7 @@ Status Run::copy(const abi::Copy &copy) {
 Status Run::check(const abi::Check &check) {
   std::optional<int64_t> status = readI64(*check.status());
   if (!status)
-    return broken("a status");
+    return broken("a status is no i64");
   if (*status == -1)
     return {};
   return Error(static_cast<ErrorId>(check.id()),

@@ -301,7 +301,7 @@ Status Run::placeBuffers() {
   const abi::Program &table = program.table();
   const int64_t arena = evaluate(*table.workspace(), workspace.dims);
   if (arena < 0)
-    return broken("the workspace");
+    return broken("the workspace has a negative size");
   std::byte *const memory = workspace.memory.data();
   size_t used = roundUp64(static_cast<size_t>(arena));
   for (flatbuffers::uoffset_t i = 0; i < table.outputs()->size(); ++i) {

@@ -41,7 +41,7 @@ private:
   Status check(const abi::Check &check);
   Buffer resolve(const abi::BufferRef &reference) const;
   std::optional<int64_t> readI64(const abi::BufferRef &reference) const;
-  Error broken(const char *what) const;
+  Error broken(const std::string &what) const;
 
   const Bound &bound;
   const Program &program;

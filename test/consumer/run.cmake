@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# cmake -DBUILD=... -DWORK=... -DCOPY_PACKAGE=... [-DCC= -DCXX= -DPKG_CONFIG=] -P run.cmake
+# cmake -DBUILD=... -DWORK=... -DCOPY_PACKAGE=... -DCC= -DCXX= [-DPKG_CONFIG= -DPYTHON=] -P run.cmake
 # Installs the build folder, moves the tree elsewhere, builds the consumers
 # against it in each way there is, and runs them.
 function(run)
@@ -45,6 +45,11 @@ if(PKG_CONFIG)
   separate_arguments(flags UNIX_COMMAND "${output}")
   run(${CC} ${source}/consumer.c -o ${WORK}/by_pkg_config ${flags} -Wl,-rpath,${libdir})
   expect_copy(${WORK}/by_pkg_config)
+endif()
+
+# ctypes
+if(PYTHON)
+  expect_copy(${PYTHON} ${source}/consumer.py ${libdir}/libmoe.so)
 endif()
 
 # With the compiler installed beside the runtime, the C++ program describes a

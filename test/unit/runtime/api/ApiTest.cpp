@@ -187,8 +187,7 @@ TEST(ApiTest, FromC) {
 TEST(ApiTest, PerfLearnsNames) {
   CompilerOptions options;
   options.perf_map = true;
-  ASSERT_TRUE(
-      Compiler(options).compile(Source::package(samplePackageBytes())));
+  ASSERT_TRUE(Compiler(options).compile(Source::package(samplePackageBytes())));
   const std::string path = "/tmp/perf-" + std::to_string(getpid()) + ".map";
   std::ifstream file(path);
   std::string map((std::istreambuf_iterator<char>(file)), {});
@@ -362,6 +361,34 @@ TEST(ApiTest, StructsOfOtherVersions) {
   EXPECT_EQ(moe_program_memory(sample.c(), nullptr, &older), nullptr);
   EXPECT_GT(older.spare_outputs, 0u);
   EXPECT_EQ(older.scratch, 77u);
+}
+
+/// What dlpack.h declares, which a program may include as well.
+struct DLTensor {
+  void *data;
+  struct {
+    int32_t type, id;
+  } device;
+  int32_t ndim;
+  struct {
+    uint8_t code, bits;
+    uint16_t lanes;
+  } dtype;
+  int64_t *shape, *strides;
+  uint64_t byteOffset;
+};
+
+TEST(ApiTest, TensorsOfDlpack) {
+  const Bound bound = Sample().bound();
+  Result<Workspace> workspace = bound.workspace({16, 2});
+  Call call;
+  int64_t shape[] = {3, 4}, strides[] = {4, 1};
+  DLTensor x{call.x.data() - 2, {1, 0}, 2, {2, 32, 1}, shape, strides, 8};
+  Status status = bound.run(
+      {{"hidden_states", Tensor::fromDlpack(x)}, {"ids", call.idsTensor()}},
+      {{"sums", call.sumsTensor()}}, *workspace);
+  ASSERT_TRUE(status) << status.error().str();
+  EXPECT_THAT(call.sums, ElementsAre(10, 100, 190));
 }
 
 TEST(ApiTest, Version) {

@@ -296,26 +296,26 @@ TEST_F(RunErrorTest, StepsThatDoNotFit) {
   };
   const std::string prefix = "E0502: 'sample.moe': program 'layer': ";
   EXPECT_EQ(runs([](abi::ProgramT &p) { p.slices[2]->bytes = linear(16, 64); }),
-            prefix + "a slice does not fit its buffer");
+            prefix + "slice 2 lies outside of the workspace");
   EXPECT_EQ(
       runs([](abi::ProgramT &p) { p.slices[2]->offset = linear(0, -64); }),
-      prefix + "a slice does not fit its buffer");
+      prefix + "slice 2 lies outside of the workspace");
   EXPECT_EQ(runs([](abi::ProgramT &p) { p.slices[0]->bytes = linear(0, 4); }),
-            prefix + "a status does not fit its buffer");
+            prefix + "a status is no i64");
   EXPECT_EQ(runs([](abi::ProgramT &p) { p.slices[1]->bytes = linear(0, 4); }),
-            prefix + "a count of tasks does not fit its buffer");
+            prefix + "a launch has a count that is no i64");
   EXPECT_EQ(runs([](abi::ProgramT &p) {
               p.steps->steps[2]->body.AsLaunch()->tasks = linear(-1);
             }),
-            prefix + "a number of tasks does not fit its buffer");
+            prefix + "a launch has -5 tasks");
   EXPECT_EQ(runs([](abi::ProgramT &p) { p.workspace = linear(0, -1); }),
-            prefix + "the workspace does not fit its buffer");
+            prefix + "the workspace has a negative size");
   EXPECT_EQ(runs([](abi::ProgramT &p) {
               auto &choice = *p.steps->steps[4]->body.AsSwitch();
               choice.buckets = {1};
               choice.cases[1]->steps[0]->body.AsCopy()->bytes = linear(17);
             }),
-            prefix + "a copy does not fit its buffer");
+            prefix + "a copy of 85 bytes exceeds its buffers");
 }
 
 TEST_F(RunErrorTest, AWorkspaceOfAnotherProgram) {
