@@ -8,6 +8,8 @@
 
 #include "LoweredKernels.h"
 
+#include "EmulatedRun.h"
+
 #include "moe/codegen/cpu/MoeCpuDialect.h"
 #include "moe/codegen/cpu/Passes.h"
 #include "moe/dialect/exec/MoeExecDialect.h"
@@ -32,8 +34,8 @@ using namespace moe::test;
 
 Buffer::Buffer(core::DType dtype, size_t count)
     : dtype(dtype), count(count),
-      bytes(2 * guard + 1 + count * core::byteSize(dtype), 0xff) {
-  std::memset(bytes.data(), 0xa5, guard + 1);
+      bytes(2 * guard + count * core::byteSize(dtype), 0xff) {
+  std::memset(bytes.data(), 0xa5, guard);
   std::memset(bytes.data() + bytes.size() - guard, 0xa5, guard);
 }
 
@@ -70,7 +72,7 @@ std::vector<uint8_t> Buffer::raw() const {
 
 bool Buffer::guardsHold() const {
   auto intact = [](uint8_t byte) { return byte == 0xa5; };
-  return std::all_of(bytes.begin(), bytes.begin() + guard + 1, intact) &&
+  return std::all_of(bytes.begin(), bytes.begin() + guard, intact) &&
          std::all_of(bytes.end() - guard, bytes.end(), intact);
 }
 
@@ -94,7 +96,8 @@ void moe::test::loadKernelDialects(mlir::MLIRContext &context) {
 }
 
 LoweredKernels::LoweredKernels(const std::string &text,
-                               const std::string &target, bool load) {
+                               const std::string &target, bool load)
+    : target(target) {
   loadKernelDialects(*context.context);
   auto module = mlir::parseSourceString<mlir::ModuleOp>(
       "module attributes {moe.target = #moe_cpu.target<name = \"" + target +
@@ -116,7 +119,8 @@ LoweredKernels::LoweredKernels(const std::string &text,
   auto nested = *module->getOps<mlir::ModuleOp>().begin();
   llvm::raw_string_ostream stream(leaves);
   nested.print(stream);
-  compiled = compileKernels(leaves, target, /*emulate=*/false, load);
+  compiled = compileKernels(leaves, target, /*emulate=*/false,
+                            load && hostRuns(target));
   errors = compiled.errors;
 }
 
@@ -125,7 +129,7 @@ void LoweredKernels::run(const std::string &name,
                          std::vector<int64_t> dims, std::mt19937 &random,
                          std::optional<int64_t> count) const {
   ASSERT_TRUE(errors.empty()) << errors.front();
-  ASSERT_TRUE(compiled.code);
+  ASSERT_TRUE(canRun(target));
   size_t index = std::find_if(shapes.begin(), shapes.end(),
                               [&](const Shape &s) { return s.name == name; }) -
                  shapes.begin();
@@ -142,10 +146,6 @@ void LoweredKernels::run(const std::string &name,
       count ? *count * shape.times
             : mlir::cast<mlir::IntegerAttr>(results[0]).getInt();
 
-  std::vector<void *> pointers;
-  for (Buffer *buffer : buffers)
-    pointers.push_back(buffer->data());
-  moe_kernel_args args{pointers.data(), dims.data()};
   std::vector<int64_t> cuts{0, tasks};
   for (int i = 0; i < 4 && tasks > 0; ++i)
     cuts.push_back(static_cast<int64_t>(random() % (tasks + 1)));
@@ -154,22 +154,49 @@ void LoweredKernels::run(const std::string &name,
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = i;
   std::shuffle(order.begin(), order.end(), random);
+  std::vector<void *> pointers;
+  EmulatedLaunch launch{compiled.image.bytes,
+                        compiled.image.entries[index].offset,
+                        static_cast<uint64_t>(shape.scratch),
+                        dims,
+                        {},
+                        {},
+                        Buffer::offset};
+  for (Buffer *buffer : buffers) {
+    pointers.push_back(buffer->data());
+    launch.buffers.push_back(buffer->memory());
+  }
+  for (size_t range : order)
+    launch.ranges.push_back({cuts[range], cuts[range + 1]});
+  if (hostRuns(target))
+    runHere(index, {pointers.data(), dims.data()}, launch.ranges);
+  else
+    ASSERT_EQ(runAarch64(launch), "");
+  for (size_t i = 0; i < buffers.size(); ++i)
+    ASSERT_TRUE(buffers[i]->guardsHold())
+        << name << " writes beside buffer " << i;
+}
+
+void LoweredKernels::runHere(
+    size_t index, const moe_kernel_args &args,
+    const std::vector<std::pair<int64_t, int64_t>> &ranges) const {
+  const Shape &shape = shapes[index];
   constexpr size_t guard = 64;
   const size_t bytes = (shape.scratch + 63) / 64 * 64;
   std::vector<uint8_t> storage(bytes + 64 + 2 * guard);
   auto address = reinterpret_cast<uintptr_t>(storage.data()) + guard;
   auto *scratch = storage.data() + guard + (64 - address % 64) % 64;
-  for (size_t range : order) {
+  for (auto [begin, end] : ranges) {
     std::memset(storage.data(), 0xff, storage.size());
-    compiled.code->function(index)(&args, cuts[range], cuts[range + 1],
-                                   static_cast<uint32_t>(range), scratch);
+    compiled.code->function(index)(&args, begin, end, 0, scratch);
     for (uint8_t *at = storage.data(); at < scratch; ++at)
-      ASSERT_EQ(*at, 0xff) << name << " writes before its scratch";
+      ASSERT_EQ(*at, 0xff) << shape.name << " writes before its scratch";
     for (uint8_t *at = scratch + shape.scratch;
          at < storage.data() + storage.size(); ++at)
-      ASSERT_EQ(*at, 0xff) << name << " writes behind its scratch";
+      ASSERT_EQ(*at, 0xff) << shape.name << " writes behind its scratch";
   }
-  for (size_t i = 0; i < buffers.size(); ++i)
-    ASSERT_TRUE(buffers[i]->guardsHold())
-        << name << " writes beside buffer " << i;
+}
+
+bool moe::test::canRun(const std::string &target) {
+  return hostRuns(target) || (target == "aarch64" && canEmulateAarch64());
 }

@@ -23,6 +23,7 @@
 #include "moe/runtime/core/DType.h"
 
 #include <random>
+#include <span>
 
 namespace moe::test {
 
@@ -34,8 +35,8 @@ public:
   Buffer(core::DType dtype, const std::vector<double> &values);
   Buffer(const std::vector<int32_t> &values);
 
-  void *data() { return bytes.data() + guard + 1; }
-  const void *data() const { return bytes.data() + guard + 1; }
+  void *data() { return bytes.data() + offset; }
+  const void *data() const { return bytes.data() + offset; }
   size_t size() const { return count; }
   double operator[](size_t i) const {
     return core::loadAsDouble(dtype, data(), i);
@@ -48,11 +49,14 @@ public:
   std::vector<uint8_t> raw() const;
   /// Whether nobody wrote beside the elements.
   bool guardsHold() const;
+  /// The data with its guards, and where in it the data starts.
+  std::span<uint8_t> memory() { return bytes; }
+  static constexpr size_t offset = 257; // an odd address for every type
 
   const core::DType dtype;
 
 private:
-  static constexpr size_t guard = 256;
+  static constexpr size_t guard = offset;
   size_t count;
   std::vector<uint8_t> bytes;
 };
@@ -64,7 +68,7 @@ std::vector<double> randomValues(core::DType dtype, size_t count,
 class LoweredKernels {
 public:
   /// Lowers and compiles the moe_exec.kernel ops of `text` for a target.
-  /// `load` is for targets that the host runs.
+  /// `load` is for targets that can run here.
   LoweredKernels(const std::string &text, const std::string &target,
                  bool load = true);
 
@@ -87,8 +91,15 @@ public:
   std::vector<Shape> shapes;
 
 private:
+  void runHere(size_t index, const moe_kernel_args &args,
+               const std::vector<std::pair<int64_t, int64_t>> &ranges) const;
+
+  std::string target;
   KernelContext context;
 };
+
+/// Whether code for a target runs here, on the host or under an emulator.
+bool canRun(const std::string &target);
 
 /// The context that kernels in value form are parsed in.
 void loadKernelDialects(mlir::MLIRContext &context);

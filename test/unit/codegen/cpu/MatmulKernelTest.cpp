@@ -203,12 +203,13 @@ std::vector<uint8_t> check(const Case &c, const LoweredKernels &kernels,
 class MatmulLevelTest : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
-    if (!hostRuns(GetParam()))
-      GTEST_SKIP() << "this host lacks " << GetParam();
+    if (!canRun(GetParam()))
+      GTEST_SKIP() << "nothing here runs " << GetParam();
   }
 };
 INSTANTIATE_TEST_SUITE_P(Levels, MatmulLevelTest,
-                         testing::Values("x86-64-v2", "x86-64-v3", "x86-64-v4"),
+                         testing::Values("x86-64-v2", "x86-64-v3", "x86-64-v4",
+                                         "aarch64"),
                          [](const auto &info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -220,7 +221,7 @@ void planFor(Case &c, const std::string &target) {
   const int64_t lanes = target == "x86-64-v4"   ? 16
                         : target == "x86-64-v3" ? 8
                                                 : 4;
-  const int64_t rows = target == "x86-64-v4" ? 12 : 6;
+  const int64_t rows = target == "x86-64-v4" || target == "aarch64" ? 12 : 6;
   c.panelColumns = 2 * lanes / c.sides;
   c.tileRows = 3 * rows;
   c.plan = "rows = " + std::to_string(rows) +
