@@ -142,6 +142,43 @@ TEST(PackKernelTest, Fp8Blocks) {
   }
 }
 
+/// Products that would round to another number if they were rounded to f32
+/// first.
+TEST(PackKernelTest, DecodingRoundsOnce) {
+  LoweredKernels kernels(R"(
+    moe_exec.kernel @pack(%c: tensor<1x32xf8E4M3FN>, %s: tensor<1x32xf32>)
+        -> !moe.packed<#moe_cpu.panels<columns = 1>, 1x32xbf16>
+        attributes {num_dims = 0 : i64, sizes = [affine_map<() -> ()>,
+                    affine_map<() -> ()>, affine_map<() -> ()>]} {
+      %w = moe.dequantize fp8_block %c, %s block [1, 1]
+          : tensor<1x32xf8E4M3FN>, tensor<1x32xf32> -> tensor<1x32xbf16>
+      %p = moe.pack %w : tensor<1x32xbf16>
+          -> !moe.packed<#moe_cpu.panels<columns = 1>, 1x32xbf16>
+      moe_exec.return %p : !moe.packed<#moe_cpu.panels<columns = 1>, 1x32xbf16>
+    })",
+                         host);
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  std::mt19937 random(9);
+  Buffer codes(DType::F8E4M3, size_t(32)), scales(DType::F32, size_t(32)),
+      packed(DType::U8, size_t(64));
+  for (size_t found = 0; found < 32;) {
+    double code = core::roundTo(DType::F8E4M3, 1.0 + (random() % 8) / 8.0);
+    double scale = randomValues(DType::F32, 1, random)[0];
+    double once = core::roundTo(DType::BF16, code * scale);
+    double twice =
+        core::roundTo(DType::BF16, core::roundTo(DType::F32, code * scale));
+    if (once == twice)
+      continue;
+    codes.set(found, code);
+    scales.set(found++, scale);
+  }
+  kernels.run("pack", {&codes, &scales, &packed}, {}, random);
+  expectPanels(packed, DType::BF16, 1, 1, 32, 1, 1,
+               [&](int64_t, int64_t, int64_t, int64_t k) {
+                 return core::roundTo(DType::BF16, codes[k] * scales[k]);
+               });
+}
+
 TEST(PackKernelTest, Mxfp4Blocks) {
   LoweredKernels kernels(R"(
     moe_exec.kernel @pack(%c: tensor<9x2x16xi8>, %s: tensor<9x2xi8>)
