@@ -228,6 +228,25 @@ TEST_F(ElementKernelTest, SlicesAndJoins) {
   });
 }
 
+TEST_F(ElementKernelTest, PaddingReadsNothingOutside) {
+  // The padded rows are computed, but not where there are none.
+  Buffer x = floats(DType::F32, 5 * 8), y(DType::F32, size_t(9 * 8));
+  run(kernelOf("(%x: tensor<?x8xf32>) -> tensor<?x8xf32>", {"d0", "d0 + 4"},
+               R"(
+    %zero = arith.constant 0.0 : f32
+    %n = arith.negf %x : tensor<?x8xf32>
+    %y = tensor.pad %n low[3, 0] high[1, 0] {
+    ^bb0(%i: index, %j: index):
+      tensor.yield %zero : f32
+    } : tensor<?x8xf32> to tensor<?x8xf32>
+    moe_exec.return %y : tensor<?x8xf32>)"),
+      {&x, &y}, 5);
+  expect(y, 0, [&](int64_t i) {
+    int64_t row = i / 8 - 3;
+    return row < 0 || row >= 5 ? 0.0 : -x[row * 8 + i % 8];
+  });
+}
+
 TEST_F(ElementKernelTest, ShapesAndTranspositions) {
   Buffer x = floats(DType::F16, 5 * 12), y(DType::F16, size_t(5 * 12));
   run(kernelOf("(%x: tensor<?x12xf16>) -> tensor<3x?x4xf16>", {"d0", "d0"},

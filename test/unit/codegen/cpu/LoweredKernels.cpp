@@ -25,6 +25,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 using namespace moe;
 using namespace moe::test;
 
@@ -84,6 +87,35 @@ std::vector<double> moe::test::randomValues(core::DType dtype, size_t count,
     value = core::roundTo(dtype, uniform(random));
   return values;
 }
+
+namespace {
+/// A copy of a buffer that ends, or begins, at a page that cannot be read.
+class TightBuffer {
+public:
+  TightBuffer(const std::vector<uint8_t> &bytes, bool atBegin) {
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t inner = (bytes.size() + page - 1) / page * page;
+    size = inner + 2 * page;
+    base = static_cast<uint8_t *>(
+        mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_NE(base, MAP_FAILED);
+    if (inner)
+      EXPECT_EQ(mprotect(base + page, inner, PROT_READ | PROT_WRITE), 0);
+    data = base + page + (atBegin ? 0 : inner - bytes.size());
+    if (!bytes.empty())
+      std::memcpy(data, bytes.data(), bytes.size());
+  }
+  ~TightBuffer() { munmap(base, size); }
+  TightBuffer(const TightBuffer &) = delete;
+  TightBuffer &operator=(const TightBuffer &) = delete;
+
+  uint8_t *data;
+
+private:
+  uint8_t *base;
+  size_t size;
+};
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // Kernels
@@ -168,10 +200,25 @@ void LoweredKernels::run(const std::string &name,
   }
   for (size_t range : order)
     launch.ranges.push_back({cuts[range], cuts[range + 1]});
-  if (hostRuns(target))
-    runHere(index, {pointers.data(), dims.data()}, launch.ranges);
-  else
+  if (!hostRuns(target)) {
     ASSERT_EQ(runAarch64(launch), "");
+  } else {
+    std::vector<std::unique_ptr<TightBuffer>> tight;
+    std::vector<void *> tightPointers;
+    for (Buffer *buffer : buffers) {
+      tight.push_back(
+          std::make_unique<TightBuffer>(buffer->raw(), random() % 4 == 0));
+      tightPointers.push_back(tight.back()->data);
+    }
+    runHere(index, {pointers.data(), dims.data()}, launch.ranges);
+    runHere(index, {tightPointers.data(), dims.data()}, launch.ranges);
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      std::vector<uint8_t> bytes = buffers[i]->raw();
+      ASSERT_TRUE(bytes.empty() ||
+                  std::memcmp(bytes.data(), tight[i]->data, bytes.size()) == 0)
+          << name << " depends on where buffer " << i << " lies";
+    }
+  }
   for (size_t i = 0; i < buffers.size(); ++i)
     ASSERT_TRUE(buffers[i]->guardsHold())
         << name << " writes beside buffer " << i;

@@ -8,9 +8,9 @@
 //===----------------------------------------------------------------------===//
 //
 // What the runtime does with a kernel, made harder: buffers lie at odd
-// addresses between guards, scratch is full of NaN, tasks are cut into ranges
-// at random and run in random order. A kernel that passes depends on none of
-// it.
+// addresses between guards, and once more against pages that cannot be read;
+// scratch is full of NaN, tasks are cut into ranges at random and run in random
+// order. A kernel that passes depends on none of it.
 //
 //===----------------------------------------------------------------------===//
 
