@@ -28,6 +28,8 @@ namespace {
 double ulp(double exact) {
   if (std::abs(exact) < 0x1p-126)
     return 0x1p-149;
+  if (!std::isfinite(exact))
+    return 1;
   return std::ldexp(1.0, std::ilogb(exact) - 23);
 }
 

@@ -349,7 +349,7 @@ TEST_P(LevelTest, LoopsThatBecomeCallsOfMemoryFunctions) {
     std::vector<uint8_t> from(n), set(n + 1), moved(n + 16), expected(n + 16);
     for (size_t i = 0; i < n; ++i)
       from[i] = static_cast<uint8_t>(i * 31 + 5);
-    std::memcpy(expected.data(), from.data(), n);
+    std::copy(from.begin(), from.end(), expected.begin());
     std::memmove(expected.data() + 5, expected.data(), n);
     std::memmove(expected.data(), expected.data() + 3, n);
     kernel.run({from.data(), set.data(), moved.data()}, {}, n);
