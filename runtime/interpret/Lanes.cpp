@@ -20,6 +20,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/bit.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -153,6 +154,16 @@ int64_t floorDivide(int64_t a, int64_t b) {
 int64_t ceilDivide(int64_t a, int64_t b) {
   int64_t rest = remainder(a, b);
   return divide(a, b) + (rest != 0 && (rest < 0) == (b < 0));
+}
+
+int64_t shiftLeft(int64_t a, uint64_t distance, unsigned) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) << distance);
+}
+int64_t shiftRight(int64_t a, uint64_t distance, unsigned width) {
+  return asSigned(a, width) >> distance;
+}
+int64_t shiftRightUnsigned(int64_t a, uint64_t distance, unsigned width) {
+  return static_cast<int64_t>(asUnsigned(a, width) >> distance);
 }
 
 const char *integerPower(const LaneOp &op, In in, Cell *out, size_t count) {
@@ -426,19 +437,13 @@ const Row kRows[] = {
     {"arith.remui", unsignedDivision<[](U a, U b) { return a % b; }>},
     {"arith.ceildivui",
      unsignedDivision<[](U a, U b) { return a / b + (a % b != 0); }>},
-    {"arith.maxsi", signedBinary<[](I a, I b) { return a > b ? a : b; }>},
-    {"arith.minsi", signedBinary<[](I a, I b) { return a < b ? a : b; }>},
-    {"arith.maxui", unsignedBinary<[](U a, U b) { return a > b ? a : b; }>},
-    {"arith.minui", unsignedBinary<[](U a, U b) { return a < b ? a : b; }>},
-    {"arith.shli", shift<[](I a, U distance, unsigned) {
-       return static_cast<I>(static_cast<U>(a) << distance);
-     }>},
-    {"arith.shrsi", shift<[](I a, U distance, unsigned width) {
-       return asSigned(a, width) >> distance;
-     }>},
-    {"arith.shrui", shift<[](I a, U distance, unsigned width) {
-       return static_cast<I>(asUnsigned(a, width) >> distance);
-     }>},
+    {"arith.maxsi", signedBinary<[](I a, I b) { return std::max(a, b); }>},
+    {"arith.minsi", signedBinary<[](I a, I b) { return std::min(a, b); }>},
+    {"arith.maxui", unsignedBinary<[](U a, U b) { return std::max(a, b); }>},
+    {"arith.minui", unsignedBinary<[](U a, U b) { return std::min(a, b); }>},
+    {"arith.shli", shift<shiftLeft>},
+    {"arith.shrsi", shift<shiftRight>},
+    {"arith.shrui", shift<shiftRightUnsigned>},
 
     {"arith.extf", same},
     {"arith.truncf", same},

@@ -109,10 +109,14 @@ private:
     write();
     return import::importLayer(context, path, layer, dtype);
   }
-  std::string named(std::string text) const {
-    for (size_t at; (at = text.find(path)) != std::string::npos;)
-      text.replace(at, path.size(), "X");
-    return text;
+  std::string named(const std::string &text) const {
+    std::string result;
+    size_t from = 0;
+    for (size_t at; (at = text.find(path, from)) != std::string::npos;) {
+      result += text.substr(from, at - from) + "X";
+      from = at + path.size();
+    }
+    return result + text.substr(from);
   }
 
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
