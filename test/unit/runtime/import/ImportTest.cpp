@@ -331,8 +331,8 @@ TEST(Import, RoutersFollowTheirKeys) {
   };
   EXPECT_EQ(route(),
             "moe.route %1 score sigmoid bias %2 groups(4 keep 2 by top2_sum "
-            "fill -inf) select top_k(2) normalize l1(eps "
-            "9.9999999999999995E-21 add) scale 2.5");
+            "fill -inf) select top_k(2) normalize l1(eps 1.0e-20 add) "
+            "scale 2.5");
   std::string config = replaced(kDeepSeek, "\"norm_topk_prob\": true",
                                 "\"norm_topk_prob\": false");
   config = replaced(config, "\"n_group\": 4", "\"n_group\": 1");

@@ -195,13 +195,22 @@ TEST(Arith, Constants) {
 }
 
 TEST(Math, KnownValues) {
-  core::Tensor x = tensorOf(core::DType::F64, {3}, {0.5, 1, 2});
-  auto f = [&](const char *op) { return unary(op, "f64", "f64", x).values(); };
-  EXPECT_EQ(f("math.exp"), (Values{std::exp(.5), std::exp(1.), std::exp(2.)}));
-  EXPECT_EQ(f("math.erf"), (Values{std::erf(.5), std::erf(1.), std::erf(2.)}));
-  EXPECT_EQ(f("math.rsqrt"), (Values{1 / std::sqrt(.5), 1, 1 / std::sqrt(2.)}));
-  EXPECT_EQ(f("math.log1p"),
-            (Values{std::log1p(.5), std::log1p(1.), std::log1p(2.)}));
+  // Compilers fold the expected values with another library than this one.
+  auto expect = [](const char *op, double (*f)(double)) {
+    Values got =
+        unary(op, "f64", "f64", tensorOf(core::DType::F64, {3}, {0.5, 1, 2}))
+            .values();
+    ASSERT_EQ(got.size(), 3u);
+    EXPECT_DOUBLE_EQ(got[0], f(0.5)) << op;
+    EXPECT_DOUBLE_EQ(got[1], f(1)) << op;
+    EXPECT_DOUBLE_EQ(got[2], f(2)) << op;
+  };
+  expect("math.exp", [](double x) { return std::exp(x); });
+  expect("math.erf", [](double x) { return std::erf(x); });
+  expect("math.rsqrt", [](double x) { return 1 / std::sqrt(x); });
+  expect("math.log1p", [](double x) { return std::log1p(x); });
+  expect("math.tanh", [](double x) { return std::tanh(x); });
+  expect("math.sin", [](double x) { return std::sin(x); });
   core::Tensor halves = tensorOf(core::DType::F64, {4}, {0.5, 1.5, 2.5, -0.5});
   EXPECT_EQ(unary("math.roundeven", "f64", "f64", halves).values(),
             (Values{0, 2, 2, 0}));
