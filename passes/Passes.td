@@ -172,15 +172,16 @@ def LowerExpertsPass : Pass<"moe-lower-experts", "::mlir::func::FuncOp"> {
     }
     ```
   }];
-  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def LowerLinearsPass : Pass<"moe-lower-linears", "::mlir::func::FuncOp"> {
   let summary = "turns dense layers into a grouped_matmul of one group";
   let description = [{
-    `moe.linear` outside experts (router projections, shared experts) and
-    `linalg.matmul` against a weight become `moe.grouped_matmul` without groups,
-    so that dense layers run by the same kernels.
+    `moe.linear` outside experts (router projections, shared experts) becomes a
+    `moe.grouped_matmul` without groups, so that dense layers run by the same
+    kernels.
 
     Before:
     ```mlir

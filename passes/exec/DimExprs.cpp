@@ -45,6 +45,17 @@ DimExprs::DimExprs(func::FuncOp function)
           {name, bound ? bound.getInt() : MoeDialect::kDefaultBound});
     }
   }
+  // Operands come before their users: found in this order, no expression is
+  // more than one step away from those that it is made of.
+  function.walk([&](Operation *op) {
+    for (Value result : op->getResults()) {
+      if (result.getType().isIndex())
+        find(result, 0);
+      else if (auto type = dyn_cast<RankedTensorType>(result.getType()))
+        for (int64_t d = 0; d < type.getRank(); ++d)
+          find(result, d);
+    }
+  });
 }
 
 unsigned DimExprs::argDim(unsigned argument, unsigned position) const {
@@ -55,125 +66,164 @@ AffineMap DimExprs::map(AffineExpr expr) const {
   return AffineMap::get(list.size(), 0, expr, context);
 }
 
-FailureOr<AffineExpr> DimExprs::fail(Value value) {
-  return emitError(value.getLoc())
-         << "a size of " << value.getType()
+DimExprs::Found DimExprs::constant(int64_t value) const {
+  return {getAffineConstantExpr(value, context), Value()};
+}
+
+FailureOr<AffineExpr> DimExprs::report(Found found) const {
+  if (found.expr)
+    return found.expr;
+  return emitError(found.unknown.getLoc())
+         << "a size of " << found.unknown.getType()
          << " is not an affine expression of the function's named dimensions "
             "(moe.dims); expects sizes that follow from the arguments' sizes";
 }
 
-FailureOr<AffineExpr> DimExprs::exprOf(Value index) {
-  if (IntegerAttr constant; matchPattern(index, m_Constant(&constant)))
-    return getAffineConstantExpr(constant.getInt(), context);
+DimExprs::Found DimExprs::find(Value value, unsigned position) {
+  auto it = known.find({value, position});
+  if (it != known.end())
+    return it->second;
+  Found found = value.getType().isIndex()          ? findIndex(value)
+                : isa<GroupsType>(value.getType()) ? findRows(value)
+                                                   : findSize(value, position);
+  return known[{value, position}] = found;
+}
+
+DimExprs::Found DimExprs::findIndex(Value index) {
+  if (IntegerAttr number; matchPattern(index, m_Constant(&number)))
+    return constant(number.getInt());
   Operation *op = index.getDefiningOp();
   if (auto dim = dyn_cast_if_present<tensor::DimOp>(op))
     if (std::optional<int64_t> position = dim.getConstantIndex())
-      return sizeOf(dim.getSource(), *position);
+      return find(dim.getSource(), *position);
   if (auto assume = dyn_cast_if_present<AssumeOp>(op))
-    return exprOf(assume.getValue());
+    return find(assume.getValue(), 0);
   if (isa_and_present<arith::AddIOp, arith::SubIOp, arith::MulIOp>(op)) {
-    FailureOr<AffineExpr> a = exprOf(op->getOperand(0));
-    FailureOr<AffineExpr> b = exprOf(op->getOperand(1));
-    if (failed(a) || failed(b))
-      return failure();
+    Found a = find(op->getOperand(0), 0), b = find(op->getOperand(1), 0);
+    if (!a.expr || !b.expr)
+      return a.expr ? b : a;
+    AffineExpr expr;
     if (isa<arith::AddIOp>(op))
-      return *a + *b;
-    if (isa<arith::SubIOp>(op))
-      return *a - *b;
-    if (a->isSymbolicOrConstant() || b->isSymbolicOrConstant())
-      return *a * *b;
+      expr = a.expr + b.expr;
+    else if (isa<arith::SubIOp>(op))
+      expr = a.expr - b.expr;
+    else if (a.expr.isSymbolicOrConstant() || b.expr.isSymbolicOrConstant())
+      expr = a.expr * b.expr;
+    // One term a dimension, however often a sum repeats it.
+    if (expr)
+      return {simplifyAffineExpr(expr, list.size(), 0), Value()};
   }
-  return fail(index);
+  return {{}, index};
 }
 
-FailureOr<AffineExpr> DimExprs::rowsOf(Value groups) {
+DimExprs::Found DimExprs::findRows(Value groups) {
   // The bound of ragged rows: one a slot.
   if (auto group = groups.getDefiningOp<GroupOp>()) {
     auto ids = cast<RankedTensorType>(group.getIds().getType());
-    FailureOr<AffineExpr> tokens = sizeOf(group.getIds(), 0);
-    if (failed(tokens))
-      return failure();
-    return *tokens * ids.getDimSize(1);
+    Found tokens = find(group.getIds(), 0);
+    if (!tokens.expr)
+      return tokens;
+    return {tokens.expr * ids.getDimSize(1), Value()};
   }
   // Groups from offsets say nothing about rows; whoever uses them does.
   if (groups.getDefiningOp<GroupsFromOffsetsOp>())
     for (Operation *user : groups.getUsers()) {
       if (auto matmul = dyn_cast<GroupedMatmulOp>(user))
-        return sizeOf(matmul.getLhs(), 0);
+        return find(matmul.getLhs(), 0);
       if (auto expert = dyn_cast<ExpertOp>(user))
-        return sizeOf(expert.getRows(), 0);
+        return find(expert.getRows(), 0);
     }
-  return fail(groups);
+  return {{}, groups};
+}
+
+DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
+  Found none{{}, tensor};
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || position >= type.getRank())
+    return none;
+  if (!type.isDynamicDim(position))
+    return constant(type.getDimSize(position));
+  if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+    if (argument.getOwner() != &function.getBody().front())
+      return none;
+    return {
+        getAffineDimExpr(argDim(argument.getArgNumber(), position), context),
+        Value()};
+  }
+  Operation *op = tensor.getDefiningOp();
+  unsigned result = cast<OpResult>(tensor).getResultNumber();
+  if (auto empty = dyn_cast<tensor::EmptyOp>(op))
+    return find(empty.getDynamicSize(position), 0);
+  if (auto cast = dyn_cast<tensor::CastOp>(op))
+    return find(cast.getSource(), position);
+  if (auto byTokens = dyn_cast<ByTokensOp>(op)) {
+    Operation *yield = byTokens.getForms().front().front().getTerminator();
+    return find(yield->getOperand(result), position);
+  }
+  if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
+    return find(destination.getDpsInitOperand(result)->get(), position);
+  if (auto dispatch = dyn_cast<DispatchOp>(op))
+    return position == 0 ? find(dispatch.getGroups(), 0)
+                         : find(dispatch.getInput(), position);
+  if (auto matmul = dyn_cast<GroupedMatmulOp>(op)) {
+    if (position == 1)
+      return constant(matmul.getNumColumns());
+    return matmul.getGather() ? find(matmul.getGroups(), 0)
+                              : find(matmul.getLhs(), 0);
+  }
+  if (auto combine = dyn_cast<CombineOp>(op)) {
+    if (position == 1)
+      return find(combine.getRows(), 1);
+    auto group = combine.getGroups().getDefiningOp<GroupOp>();
+    return group ? find(group.getIds(), 0) : none;
+  }
+  if (auto select = dyn_cast<SelectOp>(op))
+    return position == 0 ? find(select.getScores(), 0)
+                         : constant(select.getSelect().getTopK());
+  if (auto weigh = dyn_cast<WeighOp>(op))
+    return find(weigh.getIds(), position);
+  if (isa<CapacityOp>(op))
+    return find(op->getOperand(result), position);
+  // Elementwise ops have the sizes of any tensor that they read.
+  if (isa<ScoreOp, ActivateOp>(op) || OpTrait::hasElementwiseMappableTraits(op))
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()))
+        if (Found size = find(operand, position); size.expr)
+          return size;
+  return none;
 }
 
 FailureOr<AffineExpr> DimExprs::sizeOf(Value tensor, unsigned position) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  if (!type.isDynamicDim(position))
-    return getAffineConstantExpr(type.getDimSize(position), context);
-  if (auto argument = dyn_cast<BlockArgument>(tensor)) {
-    if (argument.getOwner() == &function.getBody().front())
-      return getAffineDimExpr(argDim(argument.getArgNumber(), position),
-                              context);
-    return fail(tensor);
-  }
-  Operation *op = tensor.getDefiningOp();
-  if (auto empty = dyn_cast<tensor::EmptyOp>(op))
-    return exprOf(empty.getDynamicSize(position));
-  if (auto cast = dyn_cast<tensor::CastOp>(op))
-    return sizeOf(cast.getSource(), position);
-  if (auto byTokens = dyn_cast<ByTokensOp>(op)) {
-    Operation *yield = byTokens.getForms().front().front().getTerminator();
-    return sizeOf(yield->getOperand(cast<OpResult>(tensor).getResultNumber()),
-                  position);
-  }
-  if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
-    return sizeOf(destination.getTiedOpOperand(cast<OpResult>(tensor))->get(),
-                  position);
-  if (isa<DispatchOp>(op) && position == 0)
-    return rowsOf(cast<DispatchOp>(op).getGroups());
-  if (auto matmul = dyn_cast<GroupedMatmulOp>(op); matmul && position == 0)
-    return matmul.getGather() ? rowsOf(matmul.getGroups())
-                              : sizeOf(matmul.getLhs(), 0);
-  if (auto combine = dyn_cast<CombineOp>(op); combine && position == 0)
-    if (auto group = combine.getGroups().getDefiningOp<GroupOp>())
-      return sizeOf(group.getIds(), 0);
-  // Row-wise ops and elementwise ones have the sizes of their first operand.
-  bool alike = isa<ScoreOp, SelectOp, WeighOp, ActivateOp, LinearOp>(op) ||
-               OpTrait::hasElementwiseMappableTraits(op);
-  if (auto capacity = dyn_cast<CapacityOp>(op))
-    return sizeOf(capacity.getIds(), position);
-  if (alike && op->getNumOperands() > 0)
-    for (Value operand : op->getOperands())
-      if (auto shaped = dyn_cast<RankedTensorType>(operand.getType());
-          shaped && shaped.getRank() == type.getRank())
-        return sizeOf(operand, position);
-  return fail(tensor);
+  return report(find(tensor, position));
+}
+
+FailureOr<AffineExpr> DimExprs::exprOf(Value index) {
+  return report(find(index, 0));
 }
 
 FailureOr<AffineMap> DimExprs::sizesOf(Value value) {
   SmallVector<AffineExpr> exprs;
+  auto add = [&](FailureOr<AffineExpr> expr) {
+    if (succeeded(expr))
+      exprs.push_back(*expr);
+    return LogicalResult(expr);
+  };
   if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
-    for (int64_t d = 0; d < type.getRank(); ++d) {
-      if (!type.isDynamicDim(d))
-        continue;
-      FailureOr<AffineExpr> size = sizeOf(value, d);
-      if (failed(size))
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      if (type.isDynamicDim(d) && failed(add(sizeOf(value, d))))
         return failure();
-      exprs.push_back(*size);
-    }
   } else if (isa<GroupsType>(value.getType())) {
-    FailureOr<AffineExpr> rows = rowsOf(value);
-    if (failed(rows))
+    if (failed(add(report(find(value, 0)))))
       return failure();
-    exprs.push_back(*rows);
   } else if (auto tiles = dyn_cast<TilesType>(value.getType())) {
     auto op = value.getDefiningOp<TilesOp>();
-    FailureOr<AffineExpr> rows = op ? rowsOf(op.getGroups()) : fail(value);
-    if (failed(rows))
+    Found rows = op ? find(op.getGroups(), 0) : Found{{}, value};
+    if (failed(report(rows)))
       return failure();
     // Full tiles, and one cut tile an expert (TileWalk::maxRowTiles).
     auto groups = cast<GroupsType>(op.getGroups().getType());
-    exprs.push_back(rows->floorDiv(tiles.getRows()) + groups.getNumExperts());
+    exprs.push_back(rows.expr.floorDiv(tiles.getRows()) +
+                    groups.getNumExperts());
   }
   return AffineMap::get(list.size(), 0, exprs, context);
 }

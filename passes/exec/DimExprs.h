@@ -48,14 +48,25 @@ public:
   mlir::AffineMap map(mlir::AffineExpr expr) const;
 
 private:
-  mlir::FailureOr<mlir::AffineExpr> rowsOf(mlir::Value groups);
-  mlir::FailureOr<mlir::AffineExpr> fail(mlir::Value value);
+  /// An expression, or null and the value that it broke off at.
+  struct Found {
+    mlir::AffineExpr expr;
+    mlir::Value unknown;
+  };
+  Found constant(int64_t value) const;
+  Found find(mlir::Value value, unsigned position);
+  Found findSize(mlir::Value tensor, unsigned position);
+  Found findIndex(mlir::Value index);
+  Found findRows(mlir::Value groups);
+  mlir::FailureOr<mlir::AffineExpr> report(Found found) const;
 
   mlir::func::FuncOp function;
   mlir::MLIRContext *context;
   llvm::SmallVector<Dim> list;
   /// [argument][position] -> index into list.
   llvm::SmallVector<llvm::SmallVector<unsigned>> argDims;
+  /// Of tensors by position, of indices and groups at position 0.
+  llvm::DenseMap<std::pair<mlir::Value, unsigned>, Found> known;
 };
 
 } // namespace moe

@@ -42,7 +42,8 @@ public:
   ProgramBuilder(func::FuncOp function, TargetAttrInterface target,
                  PrepareBuilder &prepares, SymbolTable &symbols)
       : function(function), target(target), prepares(prepares),
-        symbols(symbols), dims(function), builder(function) {}
+        symbols(symbols), weights(function), dims(function), builder(function) {
+  }
 
   LogicalResult run();
 
@@ -50,6 +51,8 @@ private:
   LogicalResult emitBlock(Block &block);
   LogicalResult emitGroup(const KernelGroup &group);
   LogicalResult emitByTokens(ByTokensOp op);
+  LogicalResult emitCheck(RequireOp op);
+  LogicalResult emitConstant(Value value);
   LogicalResult emitCopies(ValueRange values, ArrayRef<SmallVector<Value>> to);
   FailureOr<KernelOp> buildKernel(const KernelGroup &group,
                                   ArrayRef<Value> arguments,
@@ -62,6 +65,7 @@ private:
   TargetAttrInterface target;
   PrepareBuilder &prepares;
   SymbolTable &symbols;
+  WeightOnly weights;
   DimExprs dims;
   OpBuilder builder;
   ProgramOp program;
@@ -138,14 +142,19 @@ void ProgramBuilder::createProgram() {
 LogicalResult ProgramBuilder::run() {
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("expects one block in a compiled function");
+  auto isTensor = [](Type type) {
+    return isa<RankedTensorType>(type) && !getBackingTypes(type).empty();
+  };
   for (Type type : function.getResultTypes())
-    if (!isa<RankedTensorType>(type))
+    if (!isTensor(type))
       return function.emitOpError()
-             << "expects tensors as results, got " << type;
+             << "expects tensors of integers or floats as results, got "
+             << type;
   for (Type type : function.getArgumentTypes())
-    if (!isa<RankedTensorType>(type))
+    if (!isTensor(type))
       return function.emitOpError()
-             << "expects tensors as arguments, got " << type;
+             << "expects tensors of integers or floats as arguments, got "
+             << type;
   Block &body = function.getBody().front();
   Operation *terminator = body.getTerminator();
   for (auto [index, value] : llvm::enumerate(terminator->getOperands()))
@@ -169,7 +178,7 @@ LogicalResult ProgramBuilder::run() {
        llvm::zip(terminator->getOperands(), program.getOutputs())) {
     outputs.push_back({output});
     if (value.getDefiningOp() && !buffers.contains(value) &&
-        !isWeightOnly(value) && !isRepeatable(value.getDefiningOp()))
+        !weights.contains(value) && !isRepeatable(value.getDefiningOp()))
       buffers[value] = {output};
   }
   if (failed(emitBlock(body)) ||
@@ -194,6 +203,12 @@ LogicalResult ProgramBuilder::run() {
 /// Slices of the workspace for a value, after one another: moe-plan-memory lets
 /// them share.
 FailureOr<SmallVector<Value>> ProgramBuilder::allocate(Value value) {
+  SmallVector<MemRefType> types = getBackingTypes(value.getType());
+  if (types.empty())
+    return emitError(value.getLoc())
+           << "a value of " << value.getType()
+           << " passes from one kernel to another; expects tensors of integers "
+              "or floats";
   FailureOr<AffineMap> sizes = dims.sizesOf(value);
   if (failed(sizes))
     return failure();
@@ -202,7 +217,7 @@ FailureOr<SmallVector<Value>> ProgramBuilder::allocate(Value value) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfterValue(workspace);
   bool isTensor = isa<RankedTensorType>(value.getType());
-  for (MemRefType type : getBackingTypes(value.getType())) {
+  for (MemRefType type : types) {
     AffineExpr bytes = getAffineConstantExpr(
         llvm::divideCeil(type.getElementTypeBitWidth(), 8),
         builder.getContext());
@@ -222,7 +237,7 @@ FailureOr<SmallVector<Value>> ProgramBuilder::allocate(Value value) {
 FailureOr<SmallVector<Value>> ProgramBuilder::buffersOf(Value value) {
   if (auto it = buffers.find(value); it != buffers.end())
     return it->second;
-  if (isWeightOnly(value)) {
+  if (weights.contains(value)) {
     FailureOr<PrepareOp> prepare = prepares.get(value);
     if (failed(prepare))
       return failure();
@@ -240,17 +255,21 @@ FailureOr<SmallVector<Value>> ProgramBuilder::buffersOf(Value value) {
   return made;
 }
 
+/// A constant that is read as a buffer still has to be written by someone.
+LogicalResult ProgramBuilder::emitConstant(Value value) {
+  return emitGroup({KernelGroup::Kind::Ordinary, {value.getDefiningOp()}});
+}
+
 /// Copies values whose buffers are not where they should be.
 LogicalResult ProgramBuilder::emitCopies(ValueRange values,
                                          ArrayRef<SmallVector<Value>> targets) {
   for (auto [value, to] : llvm::zip(values, targets)) {
     if (value.getDefiningOp() && isRepeatable(value.getDefiningOp())) {
-      // A constant result still has to be written by someone.
-      KernelGroup group{KernelGroup::Kind::Ordinary, {value.getDefiningOp()}};
       buffers[value] = to;
-      if (failed(emitGroup(group)))
-        return failure();
+      LogicalResult written = emitConstant(value);
       buffers.erase(value);
+      if (failed(written))
+        return failure();
       continue;
     }
     FailureOr<SmallVector<Value>> from = buffersOf(value);
@@ -344,8 +363,8 @@ FailureOr<KernelOp> ProgramBuilder::buildKernel(const KernelGroup &group,
   auto bring = [&](auto &&self, Operation *op) -> LogicalResult {
     WalkResult walked = op->walk([&](Operation *inner) {
       for (Value operand : inner->getOperands()) {
-        if (mapping.contains(operand) ||
-            operand.getParentBlock() != op->getBlock())
+        bool inside = op->isAncestor(operand.getParentBlock()->getParentOp());
+        if (mapping.contains(operand) || inside)
           continue;
         Operation *definition = operand.getDefiningOp();
         if (definition && isRepeatable(definition)) {
@@ -447,7 +466,7 @@ LogicalResult ProgramBuilder::emitByTokens(ByTokensOp op) {
     for (auto [value, target] :
          llvm::zip(block.getTerminator()->getOperands(), targets))
       if (value.getParentBlock() == &block && !buffers.contains(value) &&
-          !isWeightOnly(value) && !isRepeatable(value.getDefiningOp()))
+          !weights.contains(value) && !isRepeatable(value.getDefiningOp()))
         buffers[value] = target;
     if (failed(emitBlock(block)) ||
         failed(emitCopies(block.getTerminator()->getOperands(), targets)))
@@ -456,16 +475,26 @@ LogicalResult ProgramBuilder::emitByTokens(ByTokensOp op) {
   return success();
 }
 
+LogicalResult ProgramBuilder::emitCheck(RequireOp op) {
+  Value status = op.getStatus();
+  FailureOr<SmallVector<Value>> buffer = buffersOf(status);
+  if (failed(buffer))
+    return failure();
+  if (Operation *definition = status.getDefiningOp())
+    if (isRepeatable(definition) && failed(emitConstant(status)))
+      return failure();
+  CheckOp::create(builder, op.getLoc(), buffer->front(), op.getIdAttr());
+  return success();
+}
+
 LogicalResult ProgramBuilder::emitBlock(Block &block) {
-  for (const KernelGroup &group : partition(block)) {
+  for (const KernelGroup &group : partition(block, weights)) {
     Operation *op = group.ops.front();
     LogicalResult emitted = success();
     if (auto byTokens = dyn_cast<ByTokensOp>(op))
       emitted = emitByTokens(byTokens);
     else if (auto require = dyn_cast<RequireOp>(op))
-      CheckOp::create(builder, op->getLoc(),
-                      buffers[require.getStatus()].front(),
-                      require.getIdAttr());
+      emitted = emitCheck(require);
     else
       emitted = emitGroup(group);
     if (failed(emitted))
@@ -482,7 +511,7 @@ struct FormKernelsPass : moe::impl::FormKernelsPassBase<FormKernelsPass> {
     if (failed(target))
       return signalPassFailure();
     SymbolTable symbols(module);
-    PrepareBuilder prepares(module, *target);
+    PrepareBuilder prepares(module, *target, symbols);
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
       if (function.isPublic() && !function.isExternal()) {

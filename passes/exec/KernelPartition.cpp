@@ -9,7 +9,6 @@
 #include "moe/passes/exec/KernelPartition.h"
 
 #include "moe/dialect/MoeOps.h"
-#include "moe/passes/plan/WeightOnly.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -47,17 +46,18 @@ static Kind kindOf(Operation *op) {
 }
 
 /// Sizes and everything that is prepared at bind time run in no kernel.
-static bool runsNowhere(Operation *op) {
+static bool runsNowhere(Operation *op, const WeightOnly &weights) {
   if (op->hasTrait<OpTrait::IsTerminator>() || isRepeatable(op))
     return true;
   if (op->getNumResults() > 0 &&
       llvm::all_of(op->getResultTypes(),
                    [](Type type) { return type.isIndex(); }))
     return true;
-  return op->getNumResults() == 1 && isWeightOnly(op->getResult(0));
+  return op->getNumResults() > 0 && weights.contains(op->getResult(0));
 }
 
-SmallVector<KernelGroup> moe::partition(Block &block) {
+SmallVector<KernelGroup> moe::partition(Block &block,
+                                        const WeightOnly &weights) {
   SmallVector<KernelGroup> groups;
   llvm::DenseMap<Operation *, unsigned> groupOf;
   // The last group that an operand comes from: where the op can run earliest.
@@ -69,7 +69,7 @@ SmallVector<KernelGroup> moe::partition(Block &block) {
     return last;
   };
   for (Operation &op : block) {
-    if (runsNowhere(&op))
+    if (runsNowhere(&op, weights))
       continue;
     Kind kind = kindOf(&op);
     int at = earliest(&op);

@@ -9,6 +9,8 @@
 #ifndef MOE_PASSES_EXEC_KERNELPARTITION_H
 #define MOE_PASSES_EXEC_KERNELPARTITION_H
 
+#include "moe/passes/plan/WeightOnly.h"
+
 #include "mlir/IR/Block.h"
 #include "mlir/IR/Operation.h"
 
@@ -17,7 +19,15 @@ namespace moe {
 /// Ops that run in one kernel, in order; or one moe.by_tokens or moe.require,
 /// which are steps of their own.
 struct KernelGroup {
-  enum class Kind { Route, Index, Matmul, Combine, Ordinary, ByTokens, Require };
+  enum class Kind {
+    Route,
+    Index,
+    Matmul,
+    Combine,
+    Ordinary,
+    ByTokens,
+    Require
+  };
   Kind kind;
   llvm::SmallVector<mlir::Operation *> ops;
 };
@@ -26,7 +36,8 @@ struct KernelGroup {
 /// kernel, as is the index work of capacity, group and tiles; a matmul with its
 /// epilogue, a combine and an ordinary op are a kernel each. Constants, sizes,
 /// and what depends on parameters alone belong to no group.
-llvm::SmallVector<KernelGroup> partition(mlir::Block &block);
+llvm::SmallVector<KernelGroup> partition(mlir::Block &block,
+                                         const WeightOnly &weights);
 
 /// Ops without work of their own that every kernel repeats: constants, empty
 /// tensors and fills of them with a constant.

@@ -73,20 +73,29 @@ static Type unitType(Type type) {
   return drop(cast<RankedTensorType>(type));
 }
 
-/// Experts that all ops can work on one at a time; 0 if they cannot.
+/// A splat over all experts is a splat over one.
+static DenseElementsAttr splatOf(Operation *op) {
+  DenseElementsAttr constant;
+  if (matchPattern(op, m_Constant(&constant)) && constant.isSplat())
+    return constant;
+  return {};
+}
+
+/// Experts that all ops can work on one at a time; 0 if they cannot, or need
+/// not: an unpacked tensor that is stored whole is small or read as it lies.
 static int64_t unitsOf(Value value, ArrayRef<Operation *> ops,
-                       ArrayRef<LoadParamOp> leaves) {
+                       ArrayRef<LoadParamOp> leaves,
+                       ArrayRef<SourceAttr> sources) {
   int64_t units = leadingExperts(value);
-  if (units == 0 || !isa<PackedType>(value.getType()))
+  bool perExpert = llvm::any_of(
+      sources, [](SourceAttr source) { return source.isPerExpert(); });
+  if (units == 0 || !(isa<PackedType>(value.getType()) || perExpert))
     return 0;
   for (Operation *op : ops) {
-    bool separable = isa<PackOp, DequantizeOp>(op) ||
+    bool separable = isa<PackOp, DequantizeOp>(op) || splatOf(op) ||
                      OpTrait::hasElementwiseMappableTraits(op);
-    bool alike = llvm::all_of(op->getOperands(), [&](Value operand) {
-      DenseElementsAttr constant;
-      if (matchPattern(operand, m_Constant(&constant)))
-        return constant.isSplat();
-      return leadingExperts(operand) == units;
+    bool alike = llvm::all_of(op->getResults(), [&](Value result) {
+      return leadingExperts(result) == units;
     });
     if (!separable || !alike)
       return 0;
@@ -147,10 +156,7 @@ FailureOr<KernelOp> PrepareBuilder::buildKernel(
     mapping.map(load.getValue(), block->addArgument(type, load.getLoc()));
   }
   for (Operation *op : ops) {
-    if (op->hasTrait<OpTrait::ConstantLike>() && perExpert) {
-      // A splat over all experts is a splat over one.
-      DenseElementsAttr splat;
-      matchPattern(op, m_Constant(&splat));
+    if (DenseElementsAttr splat = splatOf(op); splat && perExpert) {
       auto shaped =
           cast<RankedTensorType>(unitType(op->getResult(0).getType()));
       Operation *constant = builder.clone(*op);
@@ -187,7 +193,7 @@ FailureOr<PrepareOp> PrepareBuilder::build(Value value) {
   MemRefType type = getBackingTypes(value.getType()).front();
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   SmallVector<Attribute> sourceAttrs(sources.begin(), sources.end());
-  int64_t units = unitsOf(value, ops.getArrayRef(), leaves);
+  int64_t units = unitsOf(value, ops.getArrayRef(), leaves, sources);
   FlatSymbolRefAttr kernelRef;
   int64_t tasks = 1;
   if (ops.empty()) {

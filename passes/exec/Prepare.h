@@ -19,8 +19,9 @@ namespace moe {
 /// of `module`.
 class PrepareBuilder {
 public:
-  PrepareBuilder(mlir::ModuleOp module, TargetAttrInterface target)
-      : module(module), symbols(module), target(target) {}
+  PrepareBuilder(mlir::ModuleOp module, TargetAttrInterface target,
+                 mlir::SymbolTable &symbols)
+      : module(module), symbols(symbols), target(target) {}
 
   mlir::FailureOr<exec::PrepareOp> get(mlir::Value value);
 
@@ -33,7 +34,7 @@ private:
               llvm::StringRef name);
 
   mlir::ModuleOp module;
-  mlir::SymbolTable symbols;
+  mlir::SymbolTable &symbols;
   TargetAttrInterface target;
   llvm::DenseMap<mlir::Value, exec::PrepareOp> made;
 };

@@ -21,6 +21,9 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace moe;
@@ -43,12 +46,16 @@ struct Fusion {
 
 static bool isConsumer(Operation *op) {
   if (op->getNumResults() != 1 || op->getParentOfType<GroupedMatmulOp>() ||
-      op->getParentOfType<ExpertOp>() ||
-      !isa<RankedTensorType>(op->getResult(0).getType()))
+      op->getParentOfType<ExpertOp>())
+    return false;
+  // A grouped_matmul makes floats, so a comparison stays what it is.
+  auto result = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!result || !isa<FloatType>(result.getElementType()))
     return false;
   if (isa<ActivateOp>(op))
     return true;
-  return isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) &&
+  return isa_and_present<arith::ArithDialect, math::MathDialect>(
+             op->getDialect()) &&
          OpTrait::hasElementwiseMappableTraits(op) && op->getNumRegions() == 0;
 }
 
@@ -60,6 +67,20 @@ static bool canShare(GroupedMatmulOp a, GroupedMatmulOp b) {
          a.getNumRhs() + b.getNumRhs() <= 2;
 }
 
+/// A product that something else reads too has to be made anyway.
+static void remarkOtherUsers(GroupedMatmulOp matmul, Operation *consumer) {
+  llvm::SetVector<StringRef> names;
+  for (Operation *user : matmul->getUsers())
+    if (user != consumer)
+      names.insert(user->getName().getStringRef());
+  remark::missed(consumer->getLoc(),
+                 remark::RemarkOpts::name("product-has-other-users")
+                     .category("moe-fuse-epilogue"))
+      << consumer->getName().getStringRef()
+      << " is not fused: the product it reads is also used by "
+      << llvm::join(names, ", ");
+}
+
 /// The matmuls that the consumer can absorb; empty if there are none.
 static Fusion findFusion(Operation *consumer) {
   Fusion fusion{consumer, {}};
@@ -68,15 +89,17 @@ static Fusion findFusion(Operation *consumer) {
     auto matmul = operand.getDefiningOp<GroupedMatmulOp>();
     if (!matmul || llvm::is_contained(fusion.producers, matmul))
       continue;
+    if (matmul->hasAttr(MoeDialect::kPlanAttr) ||
+        matmul->getBlock() != consumer->getBlock())
+      continue;
     // Every use must be this consumer, or the product would be made twice.
     bool ours = llvm::all_of(operand.getUsers(),
                              [&](Operation *user) { return user == consumer; });
-    if (!ours || matmul->hasAttr(MoeDialect::kPlanAttr) ||
-        matmul->getBlock() != consumer->getBlock())
-      continue;
-    if (fusion.producers.empty() ||
-        (fusion.producers.size() == 1 &&
-         canShare(fusion.producers.front(), matmul)))
+    if (!ours)
+      remarkOtherUsers(matmul, consumer);
+    else if (fusion.producers.empty() ||
+             (fusion.producers.size() == 1 &&
+              canShare(fusion.producers.front(), matmul)))
       fusion.producers.push_back(matmul);
   }
   // What is not absorbed must be indexable as [rows, N].
@@ -110,6 +133,14 @@ static Value emitConsumer(OpBuilder &builder, Operation *consumer,
   return builder.create(state)->getResult(0);
 }
 
+/// The one value of a constant tensor; null for any other value.
+static TypedAttr splatOf(Value value) {
+  DenseElementsAttr constant;
+  if (matchPattern(value, m_Constant(&constant)) && constant.isSplat())
+    return constant.getSplatValue<TypedAttr>();
+  return {};
+}
+
 static void fuse(Fusion fusion) {
   Operation *consumer = fusion.consumer;
   OpBuilder builder(consumer);
@@ -130,8 +161,7 @@ static void fuse(Fusion fusion) {
   for (Value operand : consumer->getOperands()) {
     bool absorbed = llvm::is_contained(
         fusion.producers, operand.getDefiningOp<GroupedMatmulOp>());
-    if (!absorbed && !matchPattern(operand, m_Constant()) &&
-        !llvm::is_contained(extra, operand))
+    if (!absorbed && !splatOf(operand) && !llvm::is_contained(extra, operand))
       extra.push_back(operand);
   }
   llvm::append_range(operands, extra);
@@ -170,11 +200,9 @@ static void fuse(Fusion fusion) {
     scalarOf[operand] = block.getArgument(nextOperand++);
   SmallVector<Value> scalars;
   for (Value operand : consumer->getOperands()) {
-    DenseElementsAttr constant;
-    if (!scalarOf.contains(operand) &&
-        matchPattern(operand, m_Constant(&constant)))
-      scalarOf[operand] = arith::ConstantOp::create(
-          inner, loc, constant.getSplatValue<TypedAttr>());
+    if (!scalarOf.contains(operand))
+      scalarOf[operand] =
+          arith::ConstantOp::create(inner, loc, splatOf(operand));
     scalars.push_back(scalarOf[operand]);
   }
   YieldOp::create(inner, loc, emitConsumer(inner, consumer, scalars));
@@ -183,14 +211,6 @@ static void fuse(Fusion fusion) {
   consumer->erase();
   for (GroupedMatmulOp producer : fusion.producers)
     producer.erase();
-}
-
-/// A constant operand must be a splat to become a scalar.
-static bool hasOnlySplats(Operation *consumer) {
-  return llvm::all_of(consumer->getOperands(), [](Value operand) {
-    DenseElementsAttr constant;
-    return !matchPattern(operand, m_Constant(&constant)) || constant.isSplat();
-  });
 }
 
 namespace {
@@ -203,8 +223,6 @@ struct FuseEpiloguePass : moe::impl::FuseEpiloguePassBase<FuseEpiloguePass> {
         consumers.push_back(op);
     });
     for (Operation *consumer : consumers) {
-      if (!hasOnlySplats(consumer))
-        continue;
       Fusion fusion = findFusion(consumer);
       if (!fusion.producers.empty())
         fuse(fusion);

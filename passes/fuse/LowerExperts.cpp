@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
@@ -36,6 +37,7 @@ private:
   LogicalResult liftLinear(LinearOp op);
   Type liftedType(Operation *op, Type type);
   bool isPerExpert(Value value) const { return perExpert.contains(value); }
+  void liftEmpty(tensor::EmptyOp op);
 
   ExpertOp expert;
   OpBuilder builder;
@@ -81,16 +83,39 @@ LogicalResult ExpertLowering::liftLinear(LinearOp op) {
   return success();
 }
 
+/// A buffer for rows holds the rows of all experts, whose number may be known.
+void ExpertLowering::liftEmpty(tensor::EmptyOp op) {
+  SmallVector<OpFoldResult> sizes = op.getMixedSizes();
+  for (OpFoldResult &size : sizes)
+    if (auto value = dyn_cast<Value>(size)) {
+      auto dim = value.getDefiningOp<tensor::DimOp>();
+      if (dim && rowValues.contains(dim.getSource()) &&
+          dim.getConstantIndex() == 0)
+        size = tensor::getMixedSize(builder, op.getLoc(), expert.getRows(), 0);
+      else
+        size = mapping.lookupOrDefault(value);
+    }
+  mapping.map(op.getResult(),
+              tensor::EmptyOp::create(builder, op.getLoc(), sizes,
+                                      op.getType().getElementType())
+                  .getResult());
+}
+
 LogicalResult ExpertLowering::lift(Operation *op) {
-  bool ofRows = llvm::any_of(op->getOperands(), [&](Value value) {
-    return rowValues.contains(value);
+  // Regions read values too.
+  bool ofRows = false, ofExpert = false;
+  op->walk([&](Operation *inner) {
+    for (Value value : inner->getOperands()) {
+      ofRows |= rowValues.contains(value);
+      ofExpert |= isPerExpert(value);
+    }
   });
-  bool ofExpert = llvm::any_of(op->getOperands(),
-                               [&](Value value) { return isPerExpert(value); });
   auto linear = dyn_cast<LinearOp>(op);
   if (linear && ofRows) {
     if (failed(liftLinear(linear)))
       return failure();
+  } else if (auto empty = dyn_cast<tensor::EmptyOp>(op)) {
+    liftEmpty(empty);
   } else {
     // Only ops that know nothing of shapes take operands of another rank.
     bool shapeless = isa<ActivateOp, DequantizeOp>(op) ||
@@ -100,9 +125,11 @@ LogicalResult ExpertLowering::lift(Operation *op) {
           "mixes an expert's own weights into rows outside moe.linear, which "
           "cannot be lowered to the rows of all experts yet");
     Operation *lifted = builder.clone(*op, mapping);
-    // Ops with regions of their own (linalg) already have dynamic rows.
+    auto destination = dyn_cast<DestinationStyleOpInterface>(lifted);
     for (auto [from, to] : llvm::zip(op->getResults(), lifted->getResults()))
-      if (shapeless)
+      if (destination)
+        to.setType(destination.getTiedOpOperand(to)->get().getType());
+      else if (shapeless || isa<tensor::CastOp>(op))
         to.setType(liftedType(op, from.getType()));
   }
   if (ofRows && !isa<tensor::DimOp>(op))
@@ -124,8 +151,12 @@ LogicalResult ExpertLowering::run() {
   for (Operation &op : body.without_terminator())
     if (failed(lift(&op)))
       return failure();
-  Value yielded = body.getTerminator()->getOperand(0);
-  expert.getResult().replaceAllUsesWith(mapping.lookupOrDefault(yielded));
+  Value yielded = mapping.lookup(body.getTerminator()->getOperand(0));
+  // One of the two types may know how many rows there are.
+  Type result = expert.getResult().getType();
+  if (yielded.getType() != result)
+    yielded = tensor::CastOp::create(builder, expert.getLoc(), result, yielded);
+  expert.getResult().replaceAllUsesWith(yielded);
   expert.erase();
   return success();
 }

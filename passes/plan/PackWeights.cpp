@@ -35,7 +35,8 @@ static void remarkRepeatedPack(GroupedMatmulOp op, PackedType packed) {
 namespace {
 struct PackWeightsPass : moe::impl::PackWeightsPassBase<PackWeightsPass> {
   void runOnOperation() override {
-    getOperation().walk([](GroupedMatmulOp op) {
+    WeightOnly weights(getOperation());
+    getOperation().walk([&](GroupedMatmulOp op) {
       auto plan = op->getAttrOfType<PlanAttrInterface>(MoeDialect::kPlanAttr);
       PackedLayoutAttrInterface layout =
           plan ? plan.getWeightLayout() : PackedLayoutAttrInterface();
@@ -49,7 +50,8 @@ struct PackWeightsPass : moe::impl::PackWeightsPassBase<PackWeightsPass> {
       SmallVector<Value> tensors(op.getRhs());
       auto pack = PackOp::create(builder, op.getLoc(), packed, tensors);
       op.getRhsMutable().assign(pack.getPacked());
-      if (!llvm::all_of(tensors, isWeightOnly))
+      if (!llvm::all_of(tensors,
+                        [&](Value value) { return weights.contains(value); }))
         remarkRepeatedPack(op, packed);
     });
   }

@@ -16,21 +16,23 @@
 using namespace mlir;
 using namespace moe;
 
-bool moe::isWeightOnly(Value value) {
-  Operation *op = value.getDefiningOp();
-  if (!op)
-    return false;
-  if (isa<LoadParamOp>(op))
-    return true;
-  if (op->getNumOperands() == 0 || op->getNumRegions() != 0 ||
-      !isMemoryEffectFree(op))
-    return false;
-  bool any = false;
-  for (Value operand : op->getOperands()) {
-    bool weight = isWeightOnly(operand);
-    if (!weight && !matchPattern(operand, m_Constant()))
-      return false;
-    any |= weight;
-  }
-  return any;
+static bool isBuffer(Type type) {
+  return isa<RankedTensorType, PackedType>(type);
+}
+
+WeightOnly::WeightOnly(Operation *root) {
+  // Operands come before their users, so one walk in order sees every chain.
+  root->walk<WalkOrder::PreOrder>([&](Operation *op) {
+    bool made = isa<LoadParamOp>(op);
+    if (!made && op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
+        llvm::all_of(op->getResultTypes(), isBuffer)) {
+      made = llvm::any_of(op->getOperands(),
+                          [&](Value value) { return contains(value); }) &&
+             llvm::all_of(op->getOperands(), [&](Value value) {
+               return contains(value) || matchPattern(value, m_Constant());
+             });
+    }
+    if (made)
+      values.insert(op->result_begin(), op->result_end());
+  });
 }

@@ -14,13 +14,22 @@
 #ifndef MOE_PASSES_PLAN_WEIGHTONLY_H
 #define MOE_PASSES_PLAN_WEIGHTONLY_H
 
-#include "mlir/IR/Value.h"
+#include "mlir/IR/Operation.h"
+#include "llvm/ADT/DenseSet.h"
 
 namespace moe {
 
-/// True for a load_param, and for what pure ops make of load_params and
-/// constants. False for a constant alone.
-bool isWeightOnly(mlir::Value value);
+/// The weight-only values below an op: load_params, and the tensors and packed
+/// weights that pure ops make of them and of constants. A constant alone is
+/// none, nor is anything that no single buffer backs (a scalar, groups).
+class WeightOnly {
+public:
+  explicit WeightOnly(mlir::Operation *root);
+  bool contains(mlir::Value value) const { return values.contains(value); }
+
+private:
+  llvm::DenseSet<mlir::Value> values;
+};
 
 } // namespace moe
 

@@ -35,11 +35,14 @@ struct OverrideIdsPass : moe::impl::OverrideIdsPassBase<OverrideIdsPass> {
     auto type = cast<RankedTensorType>(ids.getType());
     OpBuilder builder(&getContext());
     // The token dimension has the name it has in the first argument.
-    auto dims = function.getArgAttrOfType<ArrayAttr>(0, MoeDialect::kDimsAttr);
+    auto dims =
+        function.getNumArguments() == 0
+            ? ArrayAttr()
+            : function.getArgAttrOfType<ArrayAttr>(0, MoeDialect::kDimsAttr);
     NamedAttrList attributes;
     attributes.set(MoeDialect::kNameAttr,
                    builder.getStringAttr("override_ids"));
-    if (dims)
+    if (dims && !dims.empty())
       attributes.set(
           MoeDialect::kDimsAttr,
           builder.getArrayAttr({dims[0], builder.getStringAttr("K")}));
