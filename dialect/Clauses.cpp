@@ -8,8 +8,6 @@
 
 #include "moe/dialect/Clauses.h"
 
-#include <charconv>
-
 using namespace mlir;
 using namespace moe;
 
@@ -44,10 +42,8 @@ void moe::printQuantFormat(OpAsmPrinter &printer, Operation *,
 }
 
 void moe::printDouble(AsmPrinter &printer, double value) {
-  char buffer[32];
-  auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
-  std::string text(buffer, error == std::errc() ? end : buffer);
-  // The IR's own float syntax wants a digit on both sides of a point.
+  // The IR's own float syntax wants a point with a digit before it.
+  std::string text = semantics::decimalText(value);
   if (text.find('.') == std::string::npos)
     text.insert(std::min(text.find('e'), text.size()), ".0");
   printer << text;

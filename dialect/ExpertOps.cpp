@@ -62,6 +62,7 @@ public:
 private:
   LogicalResult markResults(Operation *op);
   LogicalResult visitLinalg(linalg::LinalgOp op);
+  bool isEmptyRows(Value value) const;
 
   llvm::DenseSet<Value> rowValues;
 };
@@ -78,6 +79,16 @@ LogicalResult RowAnalysis::markResults(Operation *op) {
   }
   rowValues.insert(op->result_begin(), op->result_end());
   return success();
+}
+
+/// A buffer without values yet, of as many rows as the expert has.
+bool RowAnalysis::isEmptyRows(Value value) const {
+  auto empty = value.getDefiningOp<tensor::EmptyOp>();
+  if (!empty || empty.getType().getRank() == 0 ||
+      !empty.getType().isDynamicDim(0))
+    return false;
+  auto dim = empty.getDynamicSizes()[0].getDefiningOp<tensor::DimOp>();
+  return dim && isRows(dim.getSource()) && dim.getConstantIndex() == 0;
 }
 
 LogicalResult RowAnalysis::visitLinalg(linalg::LinalgOp op) {
@@ -98,9 +109,9 @@ LogicalResult RowAnalysis::visitLinalg(linalg::LinalgOp op) {
   };
   for (OpOperand &operand : op->getOpOperands()) {
     bool output = op.isDpsInit(&operand);
-    if (output && !isRows(operand.get()) &&
-        !operand.get().getDefiningOp<tensor::EmptyOp>())
-      return op->emitOpError("expects rows or a tensor.empty as an output");
+    if (output && !isRows(operand.get()) && !isEmptyRows(operand.get()))
+      return op->emitOpError("expects rows as an output, or a tensor.empty of "
+                             "as many");
     if ((output || isRows(operand.get())) &&
         !leads(op.getMatchingIndexingMap(&operand)))
       return op->emitOpError("mixes the rows of an expert: expects the row "
@@ -175,8 +186,6 @@ LogicalResult RowAnalysis::visit(Operation *op) {
       return success();
     return op->emitOpError("has effects, which an expert's body may not have");
   }
-  if (isa<DequantizeOp>(op))
-    return op->emitOpError("expects weights, not the rows of an expert");
   if (auto linear = dyn_cast<LinearOp>(op)) {
     if (isRows(linear.getWeight()) ||
         (linear.getBias() && isRows(linear.getBias())))

@@ -131,7 +131,7 @@ def Moe_ByTokensOp : Moe_Op<"by_tokens", [
   let results = (outs Variadic<AnyType>:$results);
   let regions = (region VariadicRegion<SizedRegion<1>>:$forms);
   let assemblyFormat = [{
-    $tokens $buckets `->` `(` type($results) `)` $forms attr-dict
+    $tokens $buckets (`->` `(` type($results)^ `)`)? $forms attr-dict
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

@@ -75,7 +75,7 @@ def Moe_AssumeOp : Moe_Op<"assume", [Pure, SameOperandsAndResultType,
   let arguments = (ins Index:$value, I64Attr:$lo, I64Attr:$hi);
   let results = (outs Index:$result);
   let assemblyFormat = [{
-    $value `in` `[` custom<PlainInt>($lo) `,` custom<PlainInt>($hi) `]` attr-dict
+    $value `in` ` ` `[` custom<PlainInt>($lo) `,` custom<PlainInt>($hi) `]` attr-dict
   }];
   let hasVerifier = 1;
   let hasFolder = 1;

@@ -16,7 +16,7 @@ config.test_source_root = os.path.dirname(__file__)
 # A variable that a test forgets to bind may not leak from one check to another.
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
 config.environment["PATH"] = os.path.pathsep.join(
-    [config.moe_tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")]
+    [config.moe_tools_dir, os.path.join(config.moe_build_dir, "test"), config.llvm_tools_dir, os.environ.get("PATH", "")]
 )
 # Tests share no cache with the user's.
 config.environment["MOE_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")

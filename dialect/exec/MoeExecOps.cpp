@@ -64,6 +64,25 @@ unsigned moe::exec::getNumDynamicSizes(Type type) {
   return isa<GroupsType, TilesType>(type) ? 1 : 0;
 }
 
+/// A runtime evaluates these: it must never be asked to divide by zero.
+static LogicalResult verifyDivisors(Operation *op, StringRef name,
+                                    AffineMap map) {
+  bool positive = true;
+  map.walkExprs([&](AffineExpr expr) {
+    auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+    if (!binary || expr.getKind() == AffineExprKind::Add ||
+        expr.getKind() == AffineExprKind::Mul)
+      return;
+    auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    positive &= divisor && divisor.getValue() > 0;
+  });
+  if (!positive)
+    return op->emitOpError()
+           << "expects '" << name << "' to divide by positive numbers, got "
+           << AffineMapAttr::get(map);
+  return success();
+}
+
 static LogicalResult verifyMap(Operation *op, StringRef name, AffineMap map) {
   auto program = op->getParentOfType<ProgramOp>();
   unsigned dims = program ? program.getDims().size() : map.getNumDims();
@@ -72,7 +91,7 @@ static LogicalResult verifyMap(Operation *op, StringRef name, AffineMap map) {
     return op->emitOpError() << "expects '" << name << "' to map the " << dims
                              << " dimensions of the program to one value, got "
                              << AffineMapAttr::get(map);
-  return success();
+  return verifyDivisors(op, name, map);
 }
 
 static LogicalResult verifyBuckets(Operation *op, ArrayRef<int64_t> buckets,
@@ -248,12 +267,14 @@ LogicalResult KernelOp::verify() {
                          << getSizes().size();
   for (auto [type, attribute] : llvm::zip(values, getSizes())) {
     AffineMap map = cast<AffineMapAttr>(attribute).getValue();
-    if (map.getNumDims() != getNumDims() ||
+    if (map.getNumDims() != getNumDims() || map.getNumSymbols() != 0 ||
         map.getNumResults() != getNumDynamicSizes(type))
       return emitOpError() << "expects a size map of " << getNumDims()
                            << " dimensions and " << getNumDynamicSizes(type)
                            << " results for " << type << ", got "
                            << AffineMapAttr::get(map);
+    if (failed(verifyDivisors(*this, "sizes", map)))
+      return failure();
   }
   // kernel_c4
   if (auto scratch = getScratchAttr(); scratch && scratch.getInt() < 0)
@@ -277,7 +298,7 @@ LogicalResult SizeOp::verify() {
     return emitOpError() << "expects a map of the kernel's "
                          << kernel.getNumDims()
                          << " dimensions to one value, got " << getMapAttr();
-  return success();
+  return verifyDivisors(*this, "map", getMap());
 }
 
 //===----------------------------------------------------------------------===//
@@ -299,6 +320,19 @@ static std::optional<int64_t> bytesOf(MemRefType type) {
 static ArrayRef<int64_t> unitShape(const SourceView &view, int64_t units) {
   ArrayRef<int64_t> shape(view.shape);
   return view.perExpert || units == 1 ? shape : shape.drop_front();
+}
+
+/// Whether a kernel's argument is a unit's slice of a source. Where there is
+/// one unit, a source that is led by it may be taken without it.
+static bool isUnitOf(Type type, const SourceView &view, Type element,
+                     int64_t units) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || tensor.getElementType() != element)
+    return false;
+  ArrayRef<int64_t> shape = unitShape(view, units);
+  bool led = !view.perExpert && units == 1 && !shape.empty() && shape[0] == 1;
+  return tensor.getShape() == shape ||
+         (led && tensor.getShape() == shape.drop_front());
 }
 
 LogicalResult PrepareOp::verify() {
@@ -362,11 +396,12 @@ LogicalResult PrepareOp::verifySymbolUses(SymbolTableCollection &table) {
   for (auto [index, type] : llvm::enumerate(kernel.getArgumentTypes())) {
     auto source = cast<SourceAttr>(getSources()[index]);
     SourceView view = *source.getView();
-    auto want = RankedTensorType::get(unitShape(view, units),
-                                      source.getStored().getElementType());
-    if (type != want)
+    Type element = source.getStored().getElementType();
+    if (!isUnitOf(type, view, element, units))
       return emitOpError() << "expects argument " << index << " of "
-                           << getKernelAttr() << " to be " << want
+                           << getKernelAttr() << " to be "
+                           << RankedTensorType::get(unitShape(view, units),
+                                                    element)
                            << ", a unit of its source, got " << type;
   }
   SmallVector<MemRefType> made = getBackingTypes(kernel.getResultTypes()[0]);

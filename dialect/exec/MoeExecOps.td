@@ -94,7 +94,8 @@ def MoeExec_WorkspaceOp : MoeExec_Op<"workspace", [HasParent<"ProgramOp">]> {
     the threads.
 
     Rules:
-    - workspace_c1: the map has the program's dimensions and one result.
+    - workspace_c1: the map has the program's dimensions and one result, and
+      divides by positive numbers only.
 
     ```mlir
     %ws = moe_exec.workspace size affine_map<(d0) -> (d0 * 512 + 4096)>
@@ -113,7 +114,7 @@ def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure, HasParent<"ProgramOp">]> {
     long it is; slices may overlap where their lifetimes do not.
 
     Rules:
-    - slice_c1: maps have the program's dimensions and one result.
+    - slice_c1: maps are as workspace_c1 says.
     - slice_c2: the offset is a multiple of 64.
 
     ```mlir
@@ -271,7 +272,7 @@ def MoeExec_KernelOp : MoeExec_Op<"kernel", [FunctionOpInterface,
     - kernel_c1: arguments and results are tensors of integers or floats,
       groups, tiles or packed.
     - kernel_c2: one size map an argument and result, with as many results as
-      the value has dynamic sizes.
+      the value has dynamic sizes; it divides by positive numbers only.
     - kernel_c3: the body ends by returning the results.
     - kernel_c4: scratch, if given, is not negative.
 
@@ -327,7 +328,8 @@ def MoeExec_SizeOp : MoeExec_Op<"size", [Pure, HasParent<"KernelOp">]> {
   let summary = "an expression of the program's dimensions, inside a kernel";
   let description = [{
     Rules:
-    - size_c1: the map has the kernel's dimensions and one result.
+    - size_c1: the map has the kernel's dimensions and one result, and divides
+      by positive numbers only.
 
     ```mlir
     %rows = moe_exec.size affine_map<(d0) -> (d0 * 8)>
