@@ -165,7 +165,10 @@ def Moe_YieldOp : Moe_Op<"yield", [Pure, Terminator,
     The value of an expert's body, of an epilogue, or of a token bucket.
 
     ```mlir
-    moe.yield %y : tensor<?x64xf32>
+    %h = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
     ```
   }];
   let arguments = (ins Variadic<AnyType>:$values);

@@ -150,8 +150,6 @@ LogicalResult SourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (pattern.getValue().count("{e}") > 1)
     return emitError() << "source expects at most one {e}, got '"
                        << pattern.getValue() << "'";
-  if (!stored.hasStaticShape())
-    return emitError() << "source expects a static stored type, got " << stored;
   // A product that overflows would make every stride meaningless.
   int64_t elements = 1;
   for (int64_t s : stored.getShape())

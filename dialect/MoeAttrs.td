@@ -29,16 +29,40 @@ class Moe_TableAttr<string name, string attrMnemonic, string enumName>
 
 def Moe_ScoreFnAttr : Moe_TableAttr<"ScoreFn", "score", "ScoreFn"> {
   let summary = "how logits become scores: a row of the score table";
+  let description = [{
+    `identity`, `softmax` over a token's experts, `sigmoid`, `sqrtsoftplus`,
+    `relu`. In the ops' assembly the row's name stands alone.
+
+    ```mlir
+    #moe.score<softmax>
+    ```
+  }];
 }
 
 def Moe_ActivationAttr
     : Moe_TableAttr<"Activation", "activation", "Activation"> {
   let summary = "an activation: a row of the activation table";
+  let description = [{
+    Plain (`relu`, `gelu_tanh` ...) or gated over two operands (`swiglu`,
+    `clamp_glu` ...). In the ops' assembly the row's name stands alone.
+
+    ```mlir
+    #moe.activation<swiglu>
+    ```
+  }];
 }
 
 def Moe_QuantFormatAttr
     : Moe_TableAttr<"QuantFormat", "quant_format", "QuantFormat"> {
   let summary = "a quantized weight format: a row of the format table";
+  let description = [{
+    `fp8_block` or `mxfp4`: how codes are packed and which scale belongs to
+    which. In the ops' assembly the row's name stands alone.
+
+    ```mlir
+    #moe.quant_format<fp8_block>
+    ```
+  }];
 }
 
 def Moe_GroupLimitAttr : Moe_Attr<"GroupLimit", "group_limit"> {
@@ -71,6 +95,10 @@ def Moe_SelectAttr : Moe_Attr<"Select", "select"> {
   let description = [{
     `top_k(k)`: the k highest selection scores, in descending order, ties to the
     lowest index, NaN never.
+
+    ```mlir
+    #moe.select<top_k(8)>
+    ```
   }];
   let parameters = (ins "int64_t":$topK);
   let hasCustomAssemblyFormat = 1;
@@ -144,12 +172,26 @@ def Moe_SourceAttr : Moe_Attr<"Source", "source"> {
 
 def Moe_TransposeStepAttr : Moe_Attr<"TransposeStep", "transpose"> {
   let summary = "a step of a source: permute dimensions";
+  let description = [{
+    Dimension i of the result is dimension `permutation[i]` before the step.
+
+    ```mlir
+    #moe.transpose<[0, 2, 1]>
+    ```
+  }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$permutation);
   let assemblyFormat = "`<` `[` $permutation `]` `>`";
 }
 
 def Moe_SliceStepAttr : Moe_Attr<"SliceStep", "slice"> {
   let summary = "a step of a source: part of one dimension";
+  let description = [{
+    `size` elements of dimension `dim`, the first at `from`, `step` apart.
+
+    ```mlir
+    #moe.slice<1 from 1 step 2 size 2880>
+    ```
+  }];
   let parameters = (ins "int64_t":$dim, "int64_t":$from, "int64_t":$step,
                     "int64_t":$size);
   let assemblyFormat = "`<` $dim `from` $from `step` $step `size` $size `>`";
@@ -157,6 +199,13 @@ def Moe_SliceStepAttr : Moe_Attr<"SliceStep", "slice"> {
 
 def Moe_ReshapeStepAttr : Moe_Attr<"ReshapeStep", "reshape"> {
   let summary = "a step of a source: another shape, same order";
+  let description = [{
+    The elements in row-major order under another shape of as many elements.
+
+    ```mlir
+    #moe.reshape<[8, 96, 64]>
+    ```
+  }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape);
   let assemblyFormat = "`<` `[` $shape `]` `>`";
 }
@@ -167,6 +216,11 @@ def Moe_DecisionAttr : Moe_Attr<"Decision", "decision"> {
     What was decided, what was chosen and why, what came second, and the figures
     behind it. Passes append decisions to the function's `moe.decisions`;
     `--moe-explain` prints them.
+
+    ```mlir
+    #moe.decision<what = "rows of a tile", chosen = "48", reason = "fills the registers",
+                  runnerUp = "32", figures = {from = 16, to = 4096}>
+    ```
   }];
   let parameters = (ins StringRefParameter<"subject">:$what,
                     StringRefParameter<"the choice">:$chosen,

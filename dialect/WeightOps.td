@@ -49,6 +49,7 @@ def Moe_LoadParamOp : Moe_Op<"load_param", [Pure,
     - load_param_c1: the symbol is a `moe.param` of the result's type.
 
     ```mlir
+    moe.param @up : tensor<128x768x2048xbf16>
     %w = moe.load_param @up : tensor<128x768x2048xbf16>
     ```
   }];

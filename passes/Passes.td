@@ -9,7 +9,9 @@
 // Target-neutral passes, in the order of the phases and alphabetical within
 // one. Each name is also the name of its class, its file and its lit test:
 // moe-fuse-gather, FuseGatherPass, fuse/FuseGather.cpp,
-// test/passes/fuse-gather.mlir.
+// test/passes/fuse-gather.mlir. Each example is run: what stands under "Before"
+// becomes what stands under "After" (test/passes/doctest.test). Where a pass asks
+// a target, the example's is #moe_test, whose answers stand in its attribute.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,17 +34,22 @@ def OverrideIdsPass : Pass<"moe-override-ids", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-      %ids, %w = moe.route %l select top_k(2) ...
-      %g = moe.group %ids ...
+    func.func @layer(%l: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<9xi32>) {
+      %ids, %w = moe.route %l select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+      %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+      %o = moe.offsets %g : !moe.groups<experts = 8, ragged> -> tensor<9xi32>
+      return %ids, %o : tensor<?x2xi32>, tensor<9xi32>
+    }
     ```
     After:
     ```mlir
-    func.func @layer(%x: tensor<?x64xf32>,
-                     %o: tensor<?x2xi32> {moe.name = "override_ids"})
-        -> tensor<?x64xf32> {
-      %ids, %w = moe.route %l select top_k(2) ...
-      %g = moe.group %o ...
+    func.func @layer(%l: tensor<?x8xf32>, %given: tensor<?x2xi32> {moe.name = "override_ids"})
+        -> (tensor<?x2xi32>, tensor<9xi32>) {
+      %ids, %w = moe.route %l select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+      %g = moe.group %given : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+      %o = moe.offsets %g : !moe.groups<experts = 8, ragged> -> tensor<9xi32>
+      return %ids, %o : tensor<?x2xi32>, tensor<9xi32>
+    }
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
@@ -61,15 +68,20 @@ def DecomposeRoutePass : Pass<"moe-decompose-route", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    %ids, %w = moe.route %l score softmax select top_k(2) normalize l1
-        : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    func.func @route(%l: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) {
+      %ids, %w = moe.route %l score softmax select top_k(2) normalize l1
+          : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+      return %ids, %w : tensor<?x2xi32>, tensor<?x2xf32>
+    }
     ```
     After:
     ```mlir
-    %s = moe.score softmax %l : tensor<?x8xf32> -> tensor<?x8xf32>
-    %ids = moe.select %s top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>
-    %w = moe.weigh %s, %ids normalize l1
-        : tensor<?x8xf32>, tensor<?x2xi32> -> tensor<?x2xf32>
+    func.func @route(%l: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) {
+      %s = moe.score softmax %l : tensor<?x8xf32> -> tensor<?x8xf32>
+      %ids = moe.select %s top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>
+      %w = moe.weigh %s, %ids normalize l1 : tensor<?x8xf32>, tensor<?x2xi32> -> tensor<?x2xf32>
+      return %ids, %w : tensor<?x2xi32>, tensor<?x2xf32>
+    }
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
@@ -85,13 +97,19 @@ def CheckIdsPass : Pass<"moe-check-ids", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    %g = moe.group %arg0 : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+    func.func @group(%ids: tensor<?x2xi32>) -> !moe.groups<experts = 8, ragged> {
+      %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+      return %g : !moe.groups<experts = 8, ragged>
+    }
     ```
     After:
     ```mlir
-    %s = moe.check_ids %arg0 experts 8 : tensor<?x2xi32> -> tensor<1xi64>
-    moe.require %s error 708 : tensor<1xi64>
-    %g = moe.group %arg0 : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+    func.func @group(%ids: tensor<?x2xi32>) -> !moe.groups<experts = 8, ragged> {
+      %s = moe.check_ids %ids experts 8 : tensor<?x2xi32> -> tensor<1xi64>
+      moe.require %s error 708 : tensor<1xi64>
+      %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+      return %g : !moe.groups<experts = 8, ragged>
+    }
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
@@ -110,15 +128,30 @@ def FuseEpiloguePass : Pass<"moe-fuse-epilogue", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    %a = moe.grouped_matmul lhs(%x gather) rhs(%wg) by %g acc f32 { ... }
-    %u = moe.grouped_matmul lhs(%x gather) rhs(%wu) by %g acc f32 { ... }
-    %h = moe.activate swiglu(%a, %u)
+    func.func @reglu(%x: tensor<?x64xf32>, %wg: tensor<32x64xf32>, %wu: tensor<32x64xf32>) -> tensor<?x32xf32> {
+      %gate = moe.grouped_matmul lhs(%x) rhs(%wg) acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } : (tensor<?x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
+      %up = moe.grouped_matmul lhs(%x) rhs(%wu) acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } : (tensor<?x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
+      %h = moe.activate reglu(%gate, %up) : (tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
+    }
     ```
     After:
     ```mlir
-    %h = moe.grouped_matmul lhs(%x gather) rhs(%wg, %wu) by %g acc f32 {
-    ^bb0(%a: f32, %u: f32):
-      ... silu(%a) * %u
+    func.func @reglu(%x: tensor<?x64xf32>, %wg: tensor<32x64xf32>, %wu: tensor<32x64xf32>) -> tensor<?x32xf32> {
+      %h = moe.grouped_matmul lhs(%x) rhs(%wg, %wu) acc f32 {
+      ^bb0(%gate: f32, %up: f32):
+        %zero = arith.constant 0.0 : f32
+        %r = arith.maximumf %gate, %zero : f32
+        %y = arith.mulf %r, %up : f32
+        moe.yield %y : f32
+      } : (tensor<?x64xf32>, tensor<32x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
     }
     ```
   }];
@@ -135,12 +168,26 @@ def FuseGatherPass : Pass<"moe-fuse-gather", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    %r = moe.dispatch %x by %g
-    %h = moe.grouped_matmul lhs(%r) rhs(%w) by %g acc f32 { ... }
+    func.func @gather(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w: tensor<8x32x64xf32>) -> tensor<?x32xf32> {
+      %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+      %r = moe.dispatch %x by %g : tensor<?x64xf32>, !moe.groups<experts = 8, ragged> -> tensor<?x64xf32>
+      %h = moe.grouped_matmul lhs(%r) rhs(%w) by %g acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } : (tensor<?x64xf32>, tensor<8x32x64xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
+    }
     ```
     After:
     ```mlir
-    %h = moe.grouped_matmul lhs(%x gather) rhs(%w) by %g acc f32 { ... }
+    func.func @gather(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w: tensor<8x32x64xf32>) -> tensor<?x32xf32> {
+      %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+      %h = moe.grouped_matmul lhs(%x gather) rhs(%w) by %g acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } : (tensor<?x64xf32>, tensor<8x32x64xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
+    }
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
@@ -158,17 +205,27 @@ def LowerExpertsPass : Pass<"moe-lower-experts", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    %o = moe.expert %r by %g weights(%w) {
-    ^bb0(%rows: tensor<?x64xf32>, %w0: tensor<32x64xf32>):
-      %y = moe.linear %rows, %w0 acc f32
-      moe.yield %y
+    func.func @experts(%r: tensor<?x64xf32>, %g: !moe.groups<experts = 8, ragged>, %w: tensor<8x32x64xf32>)
+        -> tensor<?x32xf32> {
+      %o = moe.expert %r by %g weights(%w) {
+      ^bb0(%rows: tensor<?x64xf32>, %w0: tensor<32x64xf32>):
+        %a = moe.linear %rows, %w0 acc f32 : (tensor<?x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
+        %y = moe.activate relu(%a) : (tensor<?x32xf32>) -> tensor<?x32xf32>
+        moe.yield %y : tensor<?x32xf32>
+      } : (tensor<?x64xf32>, !moe.groups<experts = 8, ragged>, tensor<8x32x64xf32>) -> tensor<?x32xf32>
+      return %o : tensor<?x32xf32>
     }
     ```
     After:
     ```mlir
-    %o = moe.grouped_matmul lhs(%r) rhs(%w) by %g acc f32 {
-    ^bb0(%a: f32):
-      moe.yield %a : f32
+    func.func @experts(%r: tensor<?x64xf32>, %g: !moe.groups<experts = 8, ragged>, %w: tensor<8x32x64xf32>)
+        -> tensor<?x32xf32> {
+      %a = moe.grouped_matmul lhs(%r) rhs(%w) by %g acc f32 {
+      ^bb0(%s: f32):
+        moe.yield %s : f32
+      } : (tensor<?x64xf32>, tensor<8x32x64xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x32xf32>
+      %o = moe.activate relu(%a) : (tensor<?x32xf32>) -> tensor<?x32xf32>
+      return %o : tensor<?x32xf32>
     }
     ```
   }];
@@ -185,14 +242,20 @@ def LowerLinearsPass : Pass<"moe-lower-linears", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    %l = moe.linear %x, %w bias %b acc f32
+    func.func @router(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %b: tensor<8xf32>) -> tensor<?x8xf32> {
+      %l = moe.linear %x, %w bias %b acc f32 : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      return %l : tensor<?x8xf32>
+    }
     ```
     After:
     ```mlir
-    %l = moe.grouped_matmul lhs(%x) rhs(%w) operands(%b columns) acc f32 {
-    ^bb0(%a: f32, %b0: f32):
-      %s = arith.addf %a, %b0 : f32
-      moe.yield %s : f32
+    func.func @router(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %b: tensor<8xf32>) -> tensor<?x8xf32> {
+      %l = moe.grouped_matmul lhs(%x) rhs(%w) operands(%b columns) acc f32 {
+      ^bb0(%a: f32, %b0: f32):
+        %s = arith.addf %a, %b0 : f32
+        moe.yield %s : f32
+      } : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      return %l : tensor<?x8xf32>
     }
     ```
   }];
@@ -213,17 +276,28 @@ def BucketTokensPass : Pass<"moe-bucket-tokens", "::mlir::func::FuncOp"> {
 
     Before:
     ```mlir
-    func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-      ...
-      return %y : tensor<?x64xf32>
+    module attributes {moe.target = #moe_test.target<buckets = [16]>} {
+      func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+        %y = math.exp %x : tensor<?x64xf32>
+        return %y : tensor<?x64xf32>
+      }
     }
     ```
     After:
     ```mlir
-    func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-      %t = tensor.dim %x, %c0 : tensor<?x64xf32>
-      %y = moe.by_tokens %t [16] -> (tensor<?x64xf32>) { ... }, { ... }
-      return %y : tensor<?x64xf32>
+    module attributes {moe.target = #moe_test.target<buckets = [16]>} {
+      func.func @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+        %c0 = arith.constant 0 : index
+        %t = tensor.dim %x, %c0 : tensor<?x64xf32>
+        %r = moe.by_tokens %t [16] -> (tensor<?x64xf32>) {
+          %y = math.exp %x : tensor<?x64xf32>
+          moe.yield %y : tensor<?x64xf32>
+        }, {
+          %y = math.exp %x : tensor<?x64xf32>
+          moe.yield %y : tensor<?x64xf32>
+        }
+        return %r : tensor<?x64xf32>
+      }
     }
     ```
   }];
@@ -235,18 +309,31 @@ def PackWeightsPass : Pass<"moe-pack-weights", "::mlir::func::FuncOp"> {
   let summary = "brings weights into the layout that the plan wants";
   let description = [{
     Where the plan of a `moe.grouped_matmul` names a weight layout, its
-    right-hand sides go through a `moe.pack`. Packs of equal weights in equal
-    layouts are one, over all token buckets. A pack of run-time values is work
-    of every call: a remark says what it costs.
+    right-hand sides go through a `moe.pack`. Equal packs are made one by CSE,
+    and over all token buckets by `moe-dedupe-kernels`, as preparations. A pack
+    of run-time values is work of every call: a remark says what it costs.
 
     Before:
     ```mlir
-    %h = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 { ... } {moe.plan = #p}
+    func.func @dense(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32> {
+      %h = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } {moe.plan = #moe_test.plan<sums = "fma", columns = 16>} : (tensor<?x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
+    }
     ```
     After:
     ```mlir
-    %p = moe.pack %w : tensor<32x64xf32> -> !moe.packed<#layout, 32x64xf32>
-    %h = moe.grouped_matmul lhs(%x) rhs(%p) acc f32 { ... } {moe.plan = #p}
+    func.func @dense(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32> {
+      %p = moe.pack %w : tensor<32x64xf32> -> !moe.packed<#moe_test.layout<columns = 16>, 32x64xf32>
+      %h = moe.grouped_matmul lhs(%x) rhs(%p) acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } {moe.plan = #moe_test.plan<sums = "fma", columns = 16>}
+          : (tensor<?x64xf32>, !moe.packed<#moe_test.layout<columns = 16>, 32x64xf32>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
+    }
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
@@ -258,6 +345,32 @@ def ScheduleTilesPass : Pass<"moe-schedule-tiles", "::mlir::func::FuncOp"> {
     How many rows an expert has is data. Where a plan works on listed tiles,
     its matmul gets a `moe.tiles` of its groups; matmuls of the same groups and
     tile size share one list.
+
+    Before:
+    ```mlir
+    func.func @grouped(%r: tensor<?x64xf32>, %g: !moe.groups<experts = 8, ragged>, %w: tensor<8x32x64xf32>)
+        -> tensor<?x32xf32> {
+      %h = moe.grouped_matmul lhs(%r) rhs(%w) by %g acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } {moe.plan = #moe_test.plan<sums = "fma", tile = 48>}
+          : (tensor<?x64xf32>, tensor<8x32x64xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @grouped(%r: tensor<?x64xf32>, %g: !moe.groups<experts = 8, ragged>, %w: tensor<8x32x64xf32>)
+        -> tensor<?x32xf32> {
+      %t = moe.tiles %g : !moe.groups<experts = 8, ragged> -> !moe.tiles<rows = 48>
+      %h = moe.grouped_matmul lhs(%r) rhs(%w) by %g tiles(%t) acc f32 {
+      ^bb0(%a: f32):
+        moe.yield %a : f32
+      } {moe.plan = #moe_test.plan<sums = "fma", tile = 48>}
+          : (tensor<?x64xf32>, tensor<8x32x64xf32>, !moe.groups<experts = 8, ragged>, !moe.tiles<rows = 48>) -> tensor<?x32xf32>
+      return %h : tensor<?x32xf32>
+    }
+    ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
 }
@@ -270,6 +383,33 @@ def SelectPlanPass : Pass<"moe-select-plan", "::mlir::func::FuncOp"> {
     verified. Every choice is recorded as a `#moe.decision` of the function.
     Under row determinism all forms of an op must have one reduction class, or
     the pass fails. Precondition: the module has a `moe.target`.
+
+    Before:
+    ```mlir
+    module attributes {moe.target = #moe_test.target<tile = 48>} {
+      func.func @dense(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32> attributes {moe.bounds = {T = 4096}} {
+        %h = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+        ^bb0(%a: f32):
+          moe.yield %a : f32
+        } : (tensor<?x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
+        return %h : tensor<?x32xf32>
+      }
+    }
+    ```
+    After:
+    ```mlir
+    module attributes {moe.target = #moe_test.target<tile = 48>} {
+      func.func @dense(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32> attributes {moe.bounds = {T = 4096},
+          moe.decisions = [#moe.decision<what = "plan of a matmul", chosen = "sums", reason = "the test said so",
+                                         runnerUp = "none", figures = {from = 0, to = 4096}>]} {
+        %h = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+        ^bb0(%a: f32):
+          moe.yield %a : f32
+        } {moe.plan = #moe_test.plan<sums = "sums">} : (tensor<?x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32>
+        return %h : tensor<?x32xf32>
+      }
+    }
+    ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
 }
@@ -284,6 +424,48 @@ def DedupeKernelsPass : Pass<"moe-dedupe-kernels", "::mlir::ModuleOp"> {
     Kernels and preparations that differ in nothing but their name become one:
     48 equal layers are one set of kernels. Steps are renamed to the kernel that
     stays.
+
+    Before:
+    ```mlir
+    module {
+      moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+          inputs(%x: memref<?x4xf32> {name = "x", dims = ["T", "4"]})
+          outputs(%y: memref<?x4xf32> {name = "y", dims = ["T", "4"]}) {
+        %ws = moe_exec.workspace size affine_map<(d0) -> (d0 * 64)>
+        %h = moe_exec.slice %ws offset affine_map<(d0) -> (0)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%x, %h) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp_0 tasks affine_map<(d0) -> (d0)> args(%h, %y) : memref<?x4xf32>, memref<?x4xf32>
+      }
+      moe_exec.kernel @exp(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+        %y = math.exp %x : tensor<?x4xf32>
+        moe_exec.return %y : tensor<?x4xf32>
+      }
+      moe_exec.kernel @exp_0(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+        %y = math.exp %x : tensor<?x4xf32>
+        moe_exec.return %y : tensor<?x4xf32>
+      }
+    }
+    ```
+    After:
+    ```mlir
+    module {
+      moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+          inputs(%x: memref<?x4xf32> {name = "x", dims = ["T", "4"]})
+          outputs(%y: memref<?x4xf32> {name = "y", dims = ["T", "4"]}) {
+        %ws = moe_exec.workspace size affine_map<(d0) -> (d0 * 64)>
+        %h = moe_exec.slice %ws offset affine_map<(d0) -> (0)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%x, %h) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%h, %y) : memref<?x4xf32>, memref<?x4xf32>
+      }
+      moe_exec.kernel @exp(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+        %y = math.exp %x : tensor<?x4xf32>
+        moe_exec.return %y : tensor<?x4xf32>
+      }
+    }
+    ```
   }];
   let dependentDialects = ["::moe::exec::MoeExecDialect"];
 }
@@ -295,6 +477,41 @@ def FormKernelsPass : Pass<"moe-form-kernels", "::mlir::ModuleOp"> {
     kernels, every value between kernels gets a buffer, and what depends on
     parameters alone is prepared at bind time (`moe_exec.prepare`). Buffers do
     not overlap yet. Precondition: the plan phase, and a `moe.target`.
+
+    Before:
+    ```mlir
+    module attributes {moe.target = #moe_test.target} {
+      func.func @layer(%x: tensor<?x4xf32> {moe.name = "x", moe.dims = ["T", "H"]}) -> (tensor<?x4xf32> {moe.name = "y"})
+          attributes {moe.bounds = {T = 4096}} {
+        %h = math.exp %x : tensor<?x4xf32>
+        %y = math.sin %h : tensor<?x4xf32>
+        return %y : tensor<?x4xf32>
+      }
+    }
+    ```
+    After:
+    ```mlir
+    module attributes {moe.target = #moe_test.target} {
+      moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+          inputs(%x: memref<?x4xf32> {name = "x", dims = ["T", "4"]})
+          outputs(%y: memref<?x4xf32> {name = "y", dims = ["T", "4"]}) {
+        %ws = moe_exec.workspace size affine_map<(d0) -> (((d0 * 16) ceildiv 64) * 64)>
+        %h = moe_exec.slice %ws offset affine_map<(d0) -> (0)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        moe_exec.launch @exp_test tasks affine_map<(d0) -> (d0)> args(%x, %h) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @sin_test tasks affine_map<(d0) -> (d0)> args(%h, %y) : memref<?x4xf32>, memref<?x4xf32>
+      }
+      moe_exec.kernel @exp_test(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+        %y = math.exp %x : tensor<?x4xf32>
+        moe_exec.return %y : tensor<?x4xf32>
+      }
+      moe_exec.kernel @sin_test(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+        %y = math.sin %x : tensor<?x4xf32>
+        moe_exec.return %y : tensor<?x4xf32>
+      }
+    }
+    ```
   }];
   let dependentDialects = ["::moe::exec::MoeExecDialect",
                            "::mlir::memref::MemRefDialect"];
@@ -306,6 +523,51 @@ def PlanMemoryPass : Pass<"moe-plan-memory", "::mlir::ModuleOp"> {
     Places the slices of every program's workspace by the steps that use them:
     buffers whose lifetimes do not meet share bytes. Sizes are affine in the
     program's dimensions; places are chosen by their size at the bound.
+
+    Before:
+    ```mlir
+    module {
+      moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+          inputs(%x: memref<?x4xf32> {name = "x", dims = ["T", "4"]})
+          outputs(%y: memref<?x4xf32> {name = "y", dims = ["T", "4"]}) {
+        %ws = moe_exec.workspace size affine_map<(d0) -> (d0 * 192)>
+        %a = moe_exec.slice %ws offset affine_map<(d0) -> (0)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        %b = moe_exec.slice %ws offset affine_map<(d0) -> (d0 * 64)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        %c = moe_exec.slice %ws offset affine_map<(d0) -> (d0 * 128)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%x, %a) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%a, %b) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%b, %c) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%c, %y) : memref<?x4xf32>, memref<?x4xf32>
+      }
+      moe_exec.kernel @exp(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+        %y = math.exp %x : tensor<?x4xf32>
+        moe_exec.return %y : tensor<?x4xf32>
+      }
+    }
+    ```
+    After:
+    ```mlir
+    module {
+      moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+          inputs(%x: memref<?x4xf32> {name = "x", dims = ["T", "4"]})
+          outputs(%y: memref<?x4xf32> {name = "y", dims = ["T", "4"]}) {
+        %ws = moe_exec.workspace size affine_map<(d0) -> (((d0 * 16) ceildiv 64) * 128)>
+        %a = moe_exec.slice %ws offset affine_map<(d0) -> (0)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        %b = moe_exec.slice %ws offset affine_map<(d0) -> (((d0 * 16) ceildiv 64) * 64)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        %c = moe_exec.slice %ws offset affine_map<(d0) -> (0)> bytes affine_map<(d0) -> (d0 * 16)> : memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%x, %a) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%a, %b) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%b, %c) : memref<?x4xf32>, memref<?x4xf32>
+        moe_exec.launch @exp tasks affine_map<(d0) -> (d0)> args(%c, %y) : memref<?x4xf32>, memref<?x4xf32>
+      }
+      moe_exec.kernel @exp(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
+          attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+        %y = math.exp %x : tensor<?x4xf32>
+        moe_exec.return %y : tensor<?x4xf32>
+      }
+    }
+    ```
   }];
   let dependentDialects = ["::moe::exec::MoeExecDialect"];
 }

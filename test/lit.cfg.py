@@ -3,14 +3,14 @@
 # Every .mlir, .test, .sh and .py file with a RUN line below test/ is a test. Tools are
 # found in the build, FileCheck and its kin in LLVM's own folder.
 import os
-import tempfile
+import sys
 
 import lit.formats
 
 config.name = "moec"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["CMakeLists.txt", "data", "unit", "fuzz", "bench", "lib", "consumer"]
+config.excludes = ["CMakeLists.txt", "data", "unit", "fuzz", "bench", "lib", "consumer", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 
 # A variable that a test forgets to bind may not leak from one check to another.
@@ -30,4 +30,5 @@ errors = os.path.join(config.moe_source_dir, "test", "errors")
 config.substitutions.append(("%error", "python3 " + os.path.join(errors, "expect-error.py")))
 config.substitutions.append(("%edit", "python3 " + os.path.join(errors, "edit.py")))
 config.substitutions.append(("%fixture", os.path.join(config.moe_source_dir, "test", "e2e", "fixture.sh")))
+config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%data", os.path.join(config.moe_source_dir, "test", "data")))

@@ -71,7 +71,9 @@ def MoeExec_EndOp : MoeExec_Op<"end", [Terminator, HasParent<"ProgramOp">]> {
     Never printed.
 
     ```mlir
-    moe_exec.end
+    moe_exec.program @empty dims() inputs() outputs() {
+      moe_exec.end
+    }
     ```
   }];
   let assemblyFormat = "attr-dict";
@@ -98,7 +100,11 @@ def MoeExec_WorkspaceOp : MoeExec_Op<"workspace", [HasParent<"ProgramOp">]> {
       divides by positive numbers only.
 
     ```mlir
-    %ws = moe_exec.workspace size affine_map<(d0) -> (d0 * 512 + 4096)>
+    moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+        inputs(%x: memref<?x64xf32> {name = "x", dims = ["T", "64"]})
+        outputs(%y: memref<?x64xf32> {name = "y", dims = ["T", "64"]}) {
+      %ws = moe_exec.workspace size affine_map<(d0) -> (d0 * 512 + 4096)>
+    }
     ```
   }];
   let arguments = (ins AffineMapAttr:$size);
@@ -118,8 +124,13 @@ def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure, HasParent<"ProgramOp">]> {
     - slice_c2: the offset is a multiple of 64.
 
     ```mlir
-    %ids = moe_exec.slice %ws offset affine_map<(d0) -> (0)>
-        bytes affine_map<(d0) -> (d0 * 32)> : memref<?x8xi32>
+    moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+        inputs(%x: memref<?x64xf32> {name = "x", dims = ["T", "64"]})
+        outputs(%y: memref<?x64xf32> {name = "y", dims = ["T", "64"]}) {
+      %ws = moe_exec.workspace size affine_map<(d0) -> (d0 * 64)>
+      %ids = moe_exec.slice %ws offset affine_map<(d0) -> (0)>
+          bytes affine_map<(d0) -> (d0 * 32)> : memref<?x8xi32>
+    }
     ```
   }];
   let arguments = (ins MoeExec_Arena:$workspace,
@@ -141,7 +152,11 @@ def MoeExec_UseParamOp : MoeExec_Op<"param", [Pure, HasParent<"ProgramOp">,
     - param_c1: the symbol is a `moe_exec.prepare` of the result's type.
 
     ```mlir
-    %w = moe_exec.param @w13 : memref<1048576xi8>
+    moe_exec.prepare @w units 1 from [#moe.source<"l.norm.weight" : 64xf32>] : memref<64xf32>
+    moe_exec.program @layer dims() inputs() outputs(%y: memref<64xf32> {name = "y", dims = ["64"]}) {
+      %w = moe_exec.param @w : memref<64xf32>
+      moe_exec.copy %w, %y : memref<64xf32>, memref<64xf32>
+    }
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$prepare);
@@ -168,10 +183,20 @@ def MoeExec_LaunchOp : MoeExec_Op<"launch", [AttrSizedOperandSegments,
       times >= 1.
 
     ```mlir
-    moe_exec.launch @route tasks affine_map<(d0) -> (d0)> args(%l, %ids, %w)
-        : memref<?x8xf32>, memref<?x2xi32>, memref<?x2xf32>
-    moe_exec.launch @up tasks from %count : memref<1xi64> times 4 args(%x, %h)
-        : memref<?x64xf32>, memref<?x32xf32>
+    moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+        inputs(%x: memref<?x64xf32> {name = "x", dims = ["T", "64"]},
+               %count: memref<1xi64> {name = "count", dims = ["1"]})
+        outputs(%y: memref<?x64xf32> {name = "y", dims = ["T", "64"]}) {
+      moe_exec.launch @relu tasks affine_map<(d0) -> (d0)> args(%x, %y)
+          : memref<?x64xf32>, memref<?x64xf32>
+      moe_exec.launch @relu tasks from %count : memref<1xi64> times 4 args(%x, %y)
+          : memref<?x64xf32>, memref<?x64xf32>
+    }
+    moe_exec.kernel @relu(%x: tensor<?x64xf32>) -> tensor<?x64xf32>
+        attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+      %y = moe.activate relu(%x) : (tensor<?x64xf32>) -> tensor<?x64xf32>
+      moe_exec.return %y : tensor<?x64xf32>
+    }
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel,
@@ -192,7 +217,11 @@ def MoeExec_CopyOp : MoeExec_Op<"copy",
     - copy_c1: both have one shape and element type.
 
     ```mlir
-    moe_exec.copy %x, %y : memref<?x64xf32>, memref<?x64xf32>
+    moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+        inputs(%x: memref<?x64xf32> {name = "x", dims = ["T", "64"]})
+        outputs(%y: memref<?x64xf32> {name = "y", dims = ["T", "64"]}) {
+      moe_exec.copy %x, %y : memref<?x64xf32>, memref<?x64xf32>
+    }
     ```
   }];
   let arguments = (ins AnyMemRef:$source, AnyMemRef:$target);
@@ -215,7 +244,9 @@ def MoeExec_CheckOp : MoeExec_Op<"check",
     - check_c2: the id is 1 to 9999.
 
     ```mlir
-    moe_exec.check %status error 708 : memref<1xi64>
+    moe_exec.program @checked dims() inputs(%status: memref<1xi64> {name = "status", dims = ["1"]}) outputs() {
+      moe_exec.check %status error 708 : memref<1xi64>
+    }
     ```
   }];
   let arguments = (ins AnyMemRef:$status, I64Attr:$id);
@@ -238,10 +269,19 @@ def MoeExec_SwitchOp : MoeExec_Op<"switch", [SingleBlock, NoTerminator,
     - switch_c3: regions have no arguments.
 
     ```mlir
-    moe_exec.switch %T [8] {
-      moe_exec.launch @small tasks affine_map<(d0) -> (d0)> args(%x) : memref<?x64xf32>
-    }, {
-      moe_exec.launch @large tasks affine_map<(d0) -> (d0)> args(%x) : memref<?x64xf32>
+    moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+        inputs(%x: memref<?x64xf32> {name = "x", dims = ["T", "64"]})
+        outputs(%y: memref<?x64xf32> {name = "y", dims = ["T", "64"]}) {
+      moe_exec.switch %T [8] {
+        moe_exec.launch @relu tasks affine_map<(d0) -> (1)> args(%x, %y) : memref<?x64xf32>, memref<?x64xf32>
+      }, {
+        moe_exec.launch @relu tasks affine_map<(d0) -> (d0)> args(%x, %y) : memref<?x64xf32>, memref<?x64xf32>
+      }
+    }
+    moe_exec.kernel @relu(%x: tensor<?x64xf32>) -> tensor<?x64xf32>
+        attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+      %y = moe.activate relu(%x) : (tensor<?x64xf32>) -> tensor<?x64xf32>
+      moe_exec.return %y : tensor<?x64xf32>
     }
     ```
   }];
@@ -317,7 +357,11 @@ def MoeExec_ReturnOp : MoeExec_Op<"return", [Pure, Terminator,
   let summary = "the results of a kernel";
   let description = [{
     ```mlir
-    moe_exec.return %y : tensor<?x64xf32>
+    moe_exec.kernel @relu(%x: tensor<?x64xf32>) -> tensor<?x64xf32>
+        attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+      %y = moe.activate relu(%x) : (tensor<?x64xf32>) -> tensor<?x64xf32>
+      moe_exec.return %y : tensor<?x64xf32>
+    }
     ```
   }];
   let arguments = (ins Variadic<AnyType>:$values);
@@ -332,7 +376,12 @@ def MoeExec_SizeOp : MoeExec_Op<"size", [Pure, HasParent<"KernelOp">]> {
       by positive numbers only.
 
     ```mlir
-    %rows = moe_exec.size affine_map<(d0) -> (d0 * 8)>
+    moe_exec.kernel @rows(%x: tensor<?x64xf32>) -> tensor<?x64xf32>
+        attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0 * 8)>]} {
+      %rows = moe_exec.size affine_map<(d0) -> (d0 * 8)>
+      %y = tensor.empty(%rows) : tensor<?x64xf32>
+      moe_exec.return %y : tensor<?x64xf32>
+    }
     ```
   }];
   let arguments = (ins AffineMapAttr:$map);
@@ -363,9 +412,14 @@ def MoeExec_PrepareOp : MoeExec_Op<"prepare", [Symbol,
     - prepare_c5: tasks >= 1.
 
     ```mlir
-    moe_exec.prepare @w13 kernel @pack_w13 units 8 tasks 4
-        from [#moe.source<"l.experts.{e}.up.weight" : 32x64xf32>]
-        : memref<65536xi8>
+    moe_exec.prepare @up kernel @widen units 8 tasks 4
+        from [#moe.source<"l.experts.{e}.up.weight" : 32x64xbf16>]
+        : memref<8x32x64xf32>
+    moe_exec.kernel @widen(%w: tensor<32x64xbf16>) -> tensor<32x64xf32>
+        attributes {num_dims = 0 : i64, sizes = [affine_map<() -> ()>, affine_map<() -> ()>]} {
+      %f = arith.extf %w : tensor<32x64xbf16> to tensor<32x64xf32>
+      moe_exec.return %f : tensor<32x64xf32>
+    }
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,

@@ -185,12 +185,13 @@ DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
   if (isa<CapacityOp>(op))
     return find(op->getOperand(result), position);
   // Elementwise ops have the sizes of any tensor that they read.
+  Found size = none;
   if (isa<ScoreOp, ActivateOp>(op) || OpTrait::hasElementwiseMappableTraits(op))
     for (Value operand : op->getOperands())
       if (isa<RankedTensorType>(operand.getType()))
-        if (Found size = find(operand, position); size.expr)
-          return size;
-  return none;
+        if (size = find(operand, position); size.expr)
+          break;
+  return size;
 }
 
 FailureOr<AffineExpr> DimExprs::sizeOf(Value tensor, unsigned position) {

@@ -294,16 +294,12 @@ static SmallVector<Value> findArguments(const KernelGroup &group) {
     op->walk([&](Operation *inner) {
       for (Value operand : inner->getOperands()) {
         Operation *definition = operand.getDefiningOp();
-        Operation *anchor = definition;
-        bool inside = false;
-        for (Operation *member : group.ops)
-          inside |= member->isAncestor(
-              definition ? definition
-                         : operand.getParentBlock()->getParentOp());
+        bool inside = op->isAncestor(operand.getParentBlock()->getParentOp()) ||
+                      llvm::is_contained(group.ops, definition);
         if (inside || operand.getType().isIndex())
           continue;
-        if (anchor && isRepeatable(anchor))
-          self(self, anchor);
+        if (definition && isRepeatable(definition))
+          self(self, definition);
         else
           arguments.insert(operand);
       }

@@ -68,18 +68,20 @@ SmallVector<KernelGroup> moe::partition(Block &block,
         last = std::max<int>(last, it->second);
     return last;
   };
+  // What follows a check may rely on it, so it joins no kernel before it.
+  int lastCheck = -1;
   for (Operation &op : block) {
     if (runsNowhere(&op, weights))
       continue;
     Kind kind = kindOf(&op);
     int at = earliest(&op);
-    bool joins = (kind == Kind::Route || kind == Kind::Index) && at >= 0 &&
-                 groups[at].kind == kind;
+    bool joins = (kind == Kind::Route || kind == Kind::Index) &&
+                 at > lastCheck && groups[at].kind == kind;
     // weigh reads scores and ids; score may be absent, then they are siblings.
     if (!joins && isa<WeighOp>(op))
       if (auto it = groupOf.find(op.getOperand(1).getDefiningOp());
           it != groupOf.end() && groups[it->second].kind == kind &&
-          static_cast<int>(it->second) >= at)
+          static_cast<int>(it->second) >= std::max(at, lastCheck))
         joins = true, at = it->second;
     if (!joins) {
       at = groups.size();
@@ -87,6 +89,8 @@ SmallVector<KernelGroup> moe::partition(Block &block,
     }
     groups[at].ops.push_back(&op);
     groupOf[&op] = at;
+    if (kind == Kind::Require)
+      lastCheck = at;
   }
   return groups;
 }

@@ -184,10 +184,7 @@ FailureOr<PrepareOp> PrepareBuilder::build(Value value) {
   SmallVector<SourceAttr> sources;
   std::string name;
   for (LoadParamOp leaf : leaves) {
-    auto param = symbols.lookup<ParamOp>(leaf.getParam());
-    if (!param)
-      return leaf.emitOpError("expects its parameter in the same module");
-    sources.push_back(sourceOf(param));
+    sources.push_back(sourceOf(symbols.lookup<ParamOp>(leaf.getParam())));
     name += (name.empty() ? "" : "_") + leaf.getParam().str();
   }
   MemRefType type = getBackingTypes(value.getType()).front();

@@ -21,8 +21,6 @@ static constexpr int64_t kIdOutOfRange = 708;
 
 /// The experts that a router's picks lie below; 0 for ids of other origin.
 static int64_t pickedFrom(Value ids) {
-  if (auto capacity = ids.getDefiningOp<CapacityOp>())
-    return pickedFrom(capacity.getIds());
   Value scores;
   if (auto route = ids.getDefiningOp<RouteOp>())
     scores = route.getLogits();
@@ -35,14 +33,21 @@ namespace {
 struct CheckIdsPass : moe::impl::CheckIdsPassBase<CheckIdsPass> {
   void runOnOperation() override {
     getOperation().walk([](GroupOp op) {
+      // A capacity only drops ids, but counts by them: they are checked first.
+      Operation *reader = op;
+      Value ids = op.getIds();
+      while (auto capacity = ids.getDefiningOp<CapacityOp>()) {
+        reader = capacity;
+        ids = capacity.getIds();
+      }
       int64_t experts = op.getGroups().getType().getNumExperts();
-      int64_t picked = pickedFrom(op.getIds());
+      int64_t picked = pickedFrom(ids);
       if (picked != 0 && picked <= experts)
         return;
-      OpBuilder builder(op);
+      OpBuilder builder(reader);
       Type status = RankedTensorType::get({1}, builder.getI64Type());
-      auto check = CheckIdsOp::create(builder, op.getLoc(), status, op.getIds(),
-                                      experts);
+      auto check =
+          CheckIdsOp::create(builder, op.getLoc(), status, ids, experts);
       RequireOp::create(builder, op.getLoc(), check.getStatus(), kIdOutOfRange);
     });
   }

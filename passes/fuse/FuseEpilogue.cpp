@@ -76,9 +76,9 @@ static void remarkOtherUsers(GroupedMatmulOp matmul, Operation *consumer) {
   remark::missed(consumer->getLoc(),
                  remark::RemarkOpts::name("product-has-other-users")
                      .category("moe-fuse-epilogue"))
-      << consumer->getName().getStringRef()
-      << " is not fused: the product it reads is also used by "
-      << llvm::join(names, ", ");
+      << consumer->getName().getStringRef().str() +
+             " is not fused: the product it reads is also used by " +
+             llvm::join(names, ", ");
 }
 
 /// The matmuls that the consumer can absorb; empty if there are none.

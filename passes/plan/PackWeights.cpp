@@ -26,10 +26,10 @@ static void remarkRepeatedPack(GroupedMatmulOp op, PackedType packed) {
   remark::missed(
       op.getLoc(),
       remark::RemarkOpts::name("pack-at-run-time").category("moe-pack-weights"))
-      << "packs " << std::to_string(bytes)
-      << " bytes of weights in every call, since they are arguments; turn them "
-         "into parameters (moe-opt --moe-bind-arguments, or moe.source on the "
-         "arguments) to pack once";
+      << "packs " + std::to_string(bytes) +
+             " bytes of weights in every call, since they are arguments; turn "
+             "them into parameters (moe-opt --moe-bind-arguments, or "
+             "moe.source on the arguments) to pack once";
 }
 
 namespace {

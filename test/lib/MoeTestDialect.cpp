@@ -21,6 +21,19 @@ using namespace moe::test;
 
 #include "MoeTestDialect.cpp.inc"
 
+// "[8, 128]"
+static ParseResult parseBuckets(AsmParser &parser,
+                                SmallVector<int64_t> &buckets) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+    return parser.parseInteger(buckets.emplace_back());
+  });
+}
+static void printBuckets(AsmPrinter &printer, ArrayRef<int64_t> buckets) {
+  printer << "[";
+  llvm::interleaveComma(buckets, printer);
+  printer << "]";
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "MoeTestAttrs.cpp.inc"
 

@@ -59,7 +59,7 @@ def MoeTest_TargetAttr : AttrDef<MoeTest_Dialect, "Target", [
       DefaultValuedParameter<"bool", "false">:$classes,
       DefaultValuedParameter<"::mlir::StringAttr",
           "::mlir::StringAttr::get($_ctxt, \"\")">:$unsupported);
-  let assemblyFormat = "(`<` struct($buckets, $tile, $columns, $classes, $unsupported)^ `>`)?";
+  let assemblyFormat = "(`<` struct(custom<Buckets>($buckets), $tile, $columns, $classes, $unsupported)^ `>`)?";
 }
 
 #endif // MOE_TEST_LIB_MOETESTDIALECT_TD

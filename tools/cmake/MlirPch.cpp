@@ -1,2 +1,7 @@
+//===- MlirPch.cpp - The file that the precompiled header belongs to ------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The precompiled header needs one file to belong to.
+//
+//===----------------------------------------------------------------------===//
