@@ -9,11 +9,13 @@
 #include "moe/passes/exec/DimExprs.h"
 
 #include "moe/dialect/MoeOps.h"
+#include "moe/passes/exec/SizeRules.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "llvm/ADT/IntEqClasses.h"
 
 using namespace mlir;
 using namespace moe;
@@ -41,12 +43,18 @@ DimExprs::DimExprs(func::FuncOp function)
       if (!isNew)
         continue;
       auto bound = bounds ? bounds.getAs<IntegerAttr>(name) : IntegerAttr();
-      list.push_back(
-          {name, bound ? bound.getInt() : MoeDialect::kDefaultBound});
+      list.push_back({name, bound ? bound.getInt() : MoeDialect::kDefaultBound,
+                      static_cast<bool>(names)});
     }
   }
-  // Operands come before their users: found in this order, no expression is
-  // more than one step away from those that it is made of.
+  findAll();
+  mergeEqual();
+}
+
+/// Operands come before their users: found in this order, no expression is more
+/// than one step away from those that it is made of.
+void DimExprs::findAll() {
+  known.clear();
   function.walk([&](Operation *op) {
     for (Value result : op->getResults()) {
       if (result.getType().isIndex())
@@ -56,6 +64,79 @@ DimExprs::DimExprs(func::FuncOp function)
           find(result, d);
     }
   });
+}
+
+/// Dimensions that have to be equal become one, so that the runtime, which
+/// checks arguments against dimensions, checks that they are.
+void DimExprs::mergeEqual() {
+  llvm::IntEqClasses classes(list.size());
+  unsigned before = list.size();
+  function.walk([&](Operation *op) {
+    forEachEqualSize(op, [&](SizeRef a, SizeRef b) {
+      auto left =
+          dyn_cast_if_present<AffineDimExpr>(find(a.value, a.position).expr);
+      auto right =
+          dyn_cast_if_present<AffineDimExpr>(find(b.value, b.position).expr);
+      if (left && right)
+        classes.join(left.getPosition(), right.getPosition());
+    });
+  });
+  classes.compress();
+  if (classes.getNumClasses() == before)
+    return;
+  llvm::SmallVector<Dim> merged(classes.getNumClasses());
+  for (auto [index, dim] : llvm::enumerate(list)) {
+    Dim &into = merged[classes[index]];
+    int64_t bound =
+        into.name.empty() ? dim.bound : std::min(into.bound, dim.bound);
+    if (into.name.empty() || (dim.named && !into.named))
+      into = dim;
+    into.bound = bound;
+  }
+  list = merged;
+  for (auto &positions : argDims)
+    for (unsigned &dim : positions)
+      dim = classes[dim];
+  findAll();
+}
+
+/// An expression with the names of the dimensions.
+std::string DimExprs::text(AffineExpr expr) const {
+  std::string plain, named;
+  llvm::raw_string_ostream(plain) << expr;
+  for (size_t i = 0; i < plain.size();) {
+    size_t end = plain.find_first_not_of("0123456789", i + 1);
+    unsigned dim;
+    if (plain[i] == 'd' &&
+        !StringRef(plain).slice(i + 1, end).getAsInteger(10, dim)) {
+      named += list[dim].name;
+      i = std::min(end, plain.size());
+    } else {
+      named += plain[i++];
+    }
+  }
+  return named;
+}
+
+LogicalResult DimExprs::verify() {
+  WalkResult result = function.walk([&](Operation *op) {
+    bool equal = true;
+    forEachEqualSize(op, [&](SizeRef a, SizeRef b) {
+      AffineExpr left = find(a.value, a.position).expr;
+      AffineExpr right = find(b.value, b.position).expr;
+      // An unknown size is reported where it is needed.
+      if (!equal || !left || !right ||
+          simplifyAffineExpr(left - right, list.size(), 0) ==
+              getAffineConstantExpr(0, context))
+        return;
+      equal = false;
+      op->emitOpError() << "expects two of its sizes to be equal for every "
+                           "size of the arguments, got "
+                        << text(left) << " and " << text(right);
+    });
+    return equal ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 unsigned DimExprs::argDim(unsigned argument, unsigned position) const {

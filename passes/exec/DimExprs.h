@@ -24,13 +24,17 @@ namespace moe {
 class DimExprs {
 public:
   /// Dimensions come from the dynamic sizes of the arguments, in order of
-  /// appearance. Those of one name are one; one without a name is its own,
-  /// "arg0_0".
+  /// appearance. Those of one name are one, and so are those that an op demands
+  /// to be equal; one without a name is called "arg0_0".
   explicit DimExprs(mlir::func::FuncOp function);
+
+  /// A diagnostic where an op demands sizes to be equal that are not.
+  mlir::LogicalResult verify();
 
   struct Dim {
     std::string name;
     int64_t bound;
+    bool named; ///< by moe.dims
   };
   llvm::ArrayRef<Dim> dims() const { return list; }
   /// Index into dims() of a dynamic size of an argument.
@@ -53,6 +57,9 @@ private:
     mlir::AffineExpr expr;
     mlir::Value unknown;
   };
+  void findAll();
+  void mergeEqual();
+  std::string text(mlir::AffineExpr expr) const;
   Found constant(int64_t value) const;
   Found find(mlir::Value value, unsigned position);
   Found findSize(mlir::Value tensor, unsigned position);

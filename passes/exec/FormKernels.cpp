@@ -142,6 +142,8 @@ void ProgramBuilder::createProgram() {
 LogicalResult ProgramBuilder::run() {
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("expects one block in a compiled function");
+  if (failed(dims.verify()))
+    return failure();
   auto isTensor = [](Type type) {
     return isa<RankedTensorType>(type) && !getBackingTypes(type).empty();
   };

@@ -106,7 +106,7 @@ def check(name, dims, slices, workspace, steps):
 
 
 def main():
-    lines = iter(line.strip() for line in sys.stdin)
+    lines = iter([line.strip() for line in sys.stdin])
     programs = 0
     for line in lines:
         if not line.startswith("moe_exec.program"):

@@ -182,3 +182,43 @@ module attributes {moe.target = #moe_test.target} {
     return %y : tensor<2x4xf32>
   }
 }
+
+// -----
+
+// Sizes that have to be equal and are not, whatever the arguments' are: no
+// kernel could tell while it runs.
+module attributes {moe.target = #moe_test.target} {
+  func.func @rows_of_groups(%r: tensor<?x4xf32> {moe.dims = ["R", "H"]}, %i: tensor<?x2xi32> {moe.dims = ["T", "K"]}) -> tensor<?x4xf32> {
+    %g = moe.group %i : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+    // expected-error @below {{'moe.combine' op expects two of its sizes to be equal for every size of the arguments, got R and T * 2}}
+    %y = moe.combine %r by %g acc f32 order slot : (tensor<?x4xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x4xf32>
+    return %y : tensor<?x4xf32>
+  }
+}
+
+// -----
+
+module attributes {moe.target = #moe_test.target} {
+  func.func @known_and_open(%x: tensor<?x4xf32> {moe.dims = ["T", "H"]}, %y: tensor<8x4xf32>) -> tensor<?x4xf32> {
+    // expected-error @below {{'linalg.generic' op expects two of its sizes to be equal for every size of the arguments, got 8 and T}}
+    %z = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
+        ins(%y : tensor<8x4xf32>) outs(%x : tensor<?x4xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      linalg.yield %a : f32
+    } -> tensor<?x4xf32>
+    return %z : tensor<?x4xf32>
+  }
+}
+
+// -----
+
+module attributes {moe.target = #moe_test.target} {
+  func.func @matmul(%x: tensor<?x4xf32> {moe.dims = ["T", "H"]}, %w: tensor<3x4xf32>) -> tensor<16x3xf32> {
+    // expected-error @below {{'moe.grouped_matmul' op expects two of its sizes to be equal for every size of the arguments, got 16 and T}}
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x4xf32>, tensor<3x4xf32>) -> tensor<16x3xf32>
+    return %y : tensor<16x3xf32>
+  }
+}

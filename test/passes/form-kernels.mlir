@@ -213,6 +213,28 @@ module attributes {moe.target = #moe_test.target} {
 
 // -----
 
+// Sizes of arguments that an op demands to be equal are one dimension, which the
+// runtime checks at entry: of the first name that was given, and the lower bound.
+// CHECK-LABEL: moe_exec.program @equal_sizes
+// CHECK-SAME: dims(%{{[a-z0-9]+}}: index {bound = 64 : i64, name = "S"}, %{{[a-z0-9]+}}: index {bound = 1048576 : i64, name = "arg3_0"})
+// CHECK-SAME: {dims = ["S", "4"], name = "arg0"}
+// CHECK-SAME: {dims = ["S", "4"], name = "arg1"}
+// CHECK-SAME: {dims = ["S", "2"], name = "arg2"}
+// CHECK-SAME: {dims = ["arg3_0"], name = "arg3"}
+module attributes {moe.target = #moe_test.target} {
+  func.func @equal_sizes(%x: tensor<?x4xf32>, %y: tensor<?x4xf32> {moe.dims = ["S", "H"]}, %i: tensor<?x2xi32> {moe.dims = ["T", "K"]}, %other: tensor<?xf32>)
+      -> (tensor<?x4xf32>, tensor<?xf32>) attributes {moe.bounds = {S = 128, T = 64}} {
+    %z = arith.addf %x, %y : tensor<?x4xf32>
+    %g = moe.group %i : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+    %r = moe.dispatch %z by %g : tensor<?x4xf32>, !moe.groups<experts = 8, ragged> -> tensor<?x4xf32>
+    %c = moe.combine %r by %g acc f32 order slot : (tensor<?x4xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x4xf32>
+    %o = math.exp %other : tensor<?xf32>
+    return %c, %o : tensor<?x4xf32>, tensor<?xf32>
+  }
+}
+
+// -----
+
 // Private functions are no programs, and no function is left.
 // CHECK-NOT: moe_exec.program
 // CHECK-NOT: func.func
