@@ -65,7 +65,7 @@ def main(root):
                     target = room_of(include[len("moe/"):])
                     edges[room, target] += 1
                     allowed = ALLOWED[room]
-                    if target is None:
+                    if target is None and room != "test":
                         breaches.append(f"{path}: {include} is in no room")
                     elif allowed is not None and target != room and target not in allowed:
                         breaches.append(f"{path}: {room} may not include {include}")
