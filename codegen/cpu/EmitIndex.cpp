@@ -50,6 +50,9 @@ private:
   }
   Value one() { return l.i64(1); }
   Value numSlots(Value ids) {
+    auto type = cast<RankedTensorType>(ids.getType());
+    if (type.hasStaticShape())
+      return l.i64(type.getNumElements());
     const TensorBuffer &buffer = frame.tensor(ids);
     return l.mul(buffer.sizes[0], buffer.sizes[1]);
   }
@@ -128,6 +131,8 @@ GroupsBuffer IndexEmitter::groupsOf(Value groups) {
 /// Ids that only a group of this kernel reads lie where that group will put the
 /// rows: it reads a slot's id before it writes the slot's row.
 Value IndexEmitter::idsBase(Value ids) {
+  if (DenseElementsAttr constant = constantOf(ids))
+    return frame.constantData(constant);
   if (frame.hasBuffer(ids))
     return frame.tensor(ids).base;
   return groupsOf(groupOf(ids).getGroups()).rowOfSlot;
@@ -151,11 +156,11 @@ std::string moe::cpu::whyIndexUnsupported(exec::KernelOp kernel) {
       return "moe.capacity reads what another op of its kernel makes";
   }
   for (auto op : body.getOps<GroupOp>())
-    if (!isa<BlockArgument>(op.getIds()) &&
+    if (!isa<BlockArgument>(op.getIds()) && !constantOf(op.getIds()) &&
         !op.getIds().getDefiningOp<CapacityOp>())
       return "moe.group reads what another op of its kernel makes";
   for (auto op : body.getOps<CheckIdsOp>())
-    if (!isa<BlockArgument>(op.getIds()))
+    if (!isa<BlockArgument>(op.getIds()) && !constantOf(op.getIds()))
       return "moe.check_ids reads what another op of its kernel makes";
   return {};
 }
@@ -260,10 +265,10 @@ void IndexEmitter::emit(GroupOp op) {
 /// Offsets come from outside: they are made to ascend and stay within the rows.
 void IndexEmitter::emit(GroupsFromOffsetsOp op) {
   GroupsBuffer groups = groupsOf(op.getGroups());
-  const TensorBuffer &given = frame.tensor(op.getOffsets());
   l.loop(l.i64(0), l.i64(groups.type.getNumExperts() + 1), 1,
          ValueRange(l.i64(0)), [&](Value e, ValueRange previous) {
-           Value offset = l.max(read(given.base, e), previous[0]);
+           Value given = l.toI64(frame.elements(op.getOffsets(), e, 1));
+           Value offset = l.max(given, previous[0]);
            if (groups.rows)
              offset = l.min(offset, groups.rows);
            write(offset, groups.offsets, e);

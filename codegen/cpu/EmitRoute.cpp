@@ -142,7 +142,7 @@ void RouteEmitter::pad(Value row, int64_t count, Value value) {
 /// kernel left there, or a copy of the buffer; scores as f32.
 Value RouteEmitter::row(Value value) {
   Value base = frame.scratch(scratch.rows.lookup(value));
-  if (!filled.insert(value).second || !isa<BlockArgument>(value))
+  if (!filled.insert(value).second)
     return base;
   const int64_t count = lastDim(value);
   Value first = l.mul(t, count);

@@ -253,11 +253,17 @@ std::string moe::cpu::whyUnsupported(Operation *op, cpu::TargetAttr target) {
 // Kernels
 //===----------------------------------------------------------------------===//
 
-/// What a kernel's own ops read must lie in buffers, or be constants.
+/// What a kernel's own ops read must lie in buffers, or be constants; rows must
+/// lie in buffers.
 static std::string whyOperands(Operation *op, KernelClass kind) {
   for (Value operand : op->getOperands()) {
-    if (isa<BlockArgument>(operand) || splatOf(operand) || constantOf(operand))
+    if (isa<BlockArgument>(operand))
       continue;
+    if (splatOf(operand) || constantOf(operand)) {
+      if (isa<GroupedMatmulOp, CombineOp>(op) && operand == op->getOperand(0))
+        return text(op->getName(), " reads rows that are a constant");
+      continue;
+    }
     Operation *before = operand.getDefiningOp();
     if ((kind == KernelClass::Route && isa<ScoreOp, SelectOp>(before)) ||
         kind == KernelClass::Index || kind == KernelClass::Pack)

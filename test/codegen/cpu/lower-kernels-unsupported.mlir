@@ -423,3 +423,15 @@ module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
     moe_exec.return %g, %h, %k : !moe.groups<experts = 2, ragged>, !moe.groups<experts = 2, ragged>, tensor<?x2xi32>
   }
 }
+
+// -----
+
+module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
+  // expected-error @below {{cannot be lowered for x86-64-v3: moe.combine reads rows that are a constant}}
+  moe_exec.kernel @k(%g: !moe.groups<experts = 2, ragged>) -> tensor<2x4xf32>
+      attributes {num_dims = 0 : i64, sizes = [affine_map<() -> (4)>, affine_map<() -> ()>]} {
+    %r = arith.constant dense<1.0> : tensor<4x4xf32>
+    %y = moe.combine %r by %g acc f32 order slot : (tensor<4x4xf32>, !moe.groups<experts = 2, ragged>) -> tensor<2x4xf32>
+    moe_exec.return %y : tensor<2x4xf32>
+  }
+}

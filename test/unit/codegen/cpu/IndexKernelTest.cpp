@@ -119,6 +119,29 @@ TEST(IndexKernelTest, LocalExpertsAndBadIds) {
   run({}, {}, -1);
 }
 
+TEST(IndexKernelTest, ConstantIds) {
+  LoweredKernels kernels(R"(
+    moe_exec.kernel @index()
+        -> (!moe.groups<experts = 3, ragged>, tensor<1xi64>)
+        attributes {num_dims = 0 : i64,
+                    sizes = [affine_map<() -> (4)>, affine_map<() -> ()>]} {
+      %ids = arith.constant dense<[[2, 0], [-1, 2]]> : tensor<2x2xi32>
+      %s = moe.check_ids %ids experts 2 : tensor<2x2xi32> -> tensor<1xi64>
+      %g = moe.group %ids : tensor<2x2xi32> -> !moe.groups<experts = 3, ragged>
+      moe_exec.return %g, %s : !moe.groups<experts = 3, ragged>, tensor<1xi64>
+    })",
+                         host);
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  std::mt19937 random(5);
+  plan::Groups want;
+  ASSERT_FALSE(plan::makeGroups(std::vector<int32_t>{2, 0, -1, 2}, 3, want));
+  Buffer offsets(DType::I32, size_t(4)), slotOfRow(DType::I32, size_t(4)),
+      rowOfSlot(DType::I32, size_t(4)), found(DType::I64, size_t(1));
+  kernels.run("index", {&offsets, &slotOfRow, &rowOfSlot, &found}, {}, random);
+  expectGroups(want, offsets, slotOfRow, rowOfSlot);
+  EXPECT_EQ(found[0], 0);
+}
+
 TEST(IndexKernelTest, OffsetsOfACallerAreMadeSane) {
   LoweredKernels kernels(R"(
     moe_exec.kernel @index(%o: tensor<4xi32>)

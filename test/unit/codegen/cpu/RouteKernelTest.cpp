@@ -201,4 +201,25 @@ TEST(RouteKernelTest, Catalogue) {
   }
 }
 
+TEST(RouteKernelTest, ConstantLogitsAndBias) {
+  if (!canRun("x86-64-v3"))
+    GTEST_SKIP() << "nothing here runs x86-64-v3";
+  LoweredKernels kernels(R"(
+    moe_exec.kernel @route() -> tensor<2x2xi32>
+        attributes {num_dims = 0 : i64, sizes = [affine_map<() -> ()>]} {
+      %l = arith.constant dense<[[1.0, 3.0, 2.0], [5.0, 4.0, 3.5]]>
+          : tensor<2x3xf32>
+      %b = arith.constant dense<[0.0, 0.0, 2.0]> : tensor<3xf32>
+      %ids = moe.select %l bias %b top_k(2)
+          : tensor<2x3xf32>, tensor<3xf32> -> tensor<2x2xi32>
+      moe_exec.return %ids : tensor<2x2xi32>
+    })",
+                         "x86-64-v3");
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  std::mt19937 random(1);
+  Buffer ids(DType::I32, size_t(4));
+  kernels.run("route", {&ids}, {}, random);
+  EXPECT_EQ(ids.ints(), (std::vector<int32_t>{2, 1, 2, 0}));
+}
+
 } // namespace
