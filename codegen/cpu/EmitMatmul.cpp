@@ -166,9 +166,13 @@ void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
   for (int64_t i = 1; i < shape.rows; ++i)
     cases.push_back(i);
   auto call = [&](int64_t rows) {
-    TileShape tile{rows,           shape.vectors(),
-                   shape.lanes,    shape.streamsFor(rows),
-                   shape.prefetch, shape.weight};
+    TileShape tile{rows,
+                   shape.vectors(),
+                   shape.lanes,
+                   shape.streamsFor(rows),
+                   shape.prefetch,
+                   shape.weight,
+                   shape.depth % rowRun == 0 && shape.depthRun % rowRun == 0};
     func::FuncOp function = getTileFunction(frame.leaves, tile);
     func::CallOp::create(l.b, l.loc, function, arguments);
   };

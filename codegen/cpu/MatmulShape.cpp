@@ -49,6 +49,10 @@ int64_t MatmulShape::depthPadded() const {
 }
 
 int64_t MatmulShape::streamsFor(int64_t blockRows) const {
+  // Eight sums keep two pipes of four cycles busy; what they wait for is
+  // fetched ahead.
+  if (blockRows * vectors() >= 8)
+    return 1;
   // The sums of all panels, an element of every row, and three registers to
   // bring a vector of weights in and multiply it.
   auto fits = [&](int64_t count) {

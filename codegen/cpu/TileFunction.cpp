@@ -74,10 +74,12 @@ struct TileEmitter {
       }
   }
 
-  /// Steps of one run of k in a loop iteration, so that its instructions are
-  /// mostly multiply-adds.
+  /// Steps in a loop iteration, so that its instructions are mostly
+  /// multiply-adds. They divide a run: none crosses into the next.
   int64_t unroll(int64_t streams) const {
-    int64_t sums = streams * shape.rows * shape.vectors, steps = rowRun;
+    if (streams > 1) // many pointers and vectors in flight as it is
+      return 1;
+    int64_t sums = shape.rows * shape.vectors, steps = rowRun;
     while (steps > 1 && sums * steps > 24)
       steps /= 2;
     return steps;
@@ -105,38 +107,30 @@ struct TileEmitter {
         for (int64_t v = 0; v < shape.vectors; ++v)
           acc.push_back(l.load(vector(), sumPointer(sumBases[s], r, v)));
     }
-    auto advance = [&](Value k) {
-      Values at;
-      for (Value base : weights)
-        at.push_back(l.offset(base, l.mul(k, stepBytes())));
-      return at;
+    auto loop = [&](Value begin, Value end, int64_t steps) {
+      acc = l.loop(begin, end, steps, acc, [&](Value k, ValueRange carried) {
+        Values sum(carried), at;
+        for (Value base : weights)
+          at.push_back(l.offset(base, l.mul(k, stepBytes())));
+        Value run = l.mul(l.div(k, rowRun), 4 * shape.rows * rowRun);
+        Value row = l.offset(rows, l.add(run, l.mul(l.rem(k, rowRun), 4)));
+        fetchAhead(at, steps);
+        for (int64_t u = 0; u < steps; ++u) {
+          step(sum, l.offset(row, 4 * u), at);
+          for (Value &base : at)
+            base = l.offset(base, stepBytes());
+        }
+        return sum;
+      });
     };
-    const int64_t runBytes = 4 * shape.rows * rowRun;
     const int64_t steps = unroll(streams);
-    Value runs = l.div(depth, rowRun);
-    acc = l.loop(l.i64(0), runs, 1, acc, [&](Value run, ValueRange outer) {
-      Value row = l.offset(rows, l.mul(run, runBytes));
-      Value k = l.mul(run, rowRun);
-      return l.loop(l.i64(0), l.i64(rowRun), steps, outer,
-                    [&](Value i, ValueRange inner) {
-                      Values sum(inner), at = advance(l.add(k, i));
-                      Value element = l.offset(row, l.mul(i, 4));
-                      fetchAhead(at, steps);
-                      for (int64_t u = 0; u < steps; ++u) {
-                        step(sum, l.offset(element, 4 * u), at);
-                        for (Value &base : at)
-                          base = l.offset(base, stepBytes());
-                      }
-                      return sum;
-                    });
-    });
-    Value done = l.mul(runs, rowRun);
-    Value lastRun = l.offset(rows, l.mul(runs, runBytes));
-    acc = l.loop(done, depth, 1, acc, [&](Value k, ValueRange inner) {
-      Values sum(inner);
-      step(sum, l.offset(lastRun, l.mul(l.sub(k, done), 4)), advance(k));
-      return sum;
-    });
+    if (shape.wholeRuns || steps == 1) {
+      loop(l.i64(0), depth, steps);
+    } else {
+      Value main = l.sub(depth, l.rem(depth, steps));
+      loop(l.i64(0), main, steps);
+      loop(main, depth, 1);
+    }
     for (int64_t s = 0; s < streams; ++s)
       for (int64_t r = 0; r < shape.rows; ++r)
         for (int64_t v = 0; v < shape.vectors; ++v)
@@ -161,7 +155,8 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
   std::string name;
   llvm::raw_string_ostream(name)
       << "tile_" << shape.weight << "_" << shape.rows << "x" << shape.vectors
-      << "x" << shape.lanes << "_s" << shape.streams << "_p" << shape.prefetch;
+      << "x" << shape.lanes << "_s" << shape.streams << "_p" << shape.prefetch
+      << (shape.wholeRuns ? "" : "_k");
   if (auto known = leaves.lookupSymbol<func::FuncOp>(name))
     return known;
 

@@ -29,12 +29,13 @@ namespace moe::cpu {
 inline constexpr int64_t rowRun = 16;
 
 struct TileShape {
-  int64_t rows = 1;     ///< of the block
-  int64_t vectors = 1;  ///< of a panel
-  int64_t lanes = 1;    ///< f32 elements of a vector
-  int64_t streams = 1;  ///< panels that are walked at once
-  int64_t prefetch = 0; ///< bytes ahead, over all panels that are walked
-  mlir::Type weight;    ///< element type of panels
+  int64_t rows = 1;       ///< of the block
+  int64_t vectors = 1;    ///< of a panel
+  int64_t lanes = 1;      ///< f32 elements of a vector
+  int64_t streams = 1;    ///< panels that are walked at once
+  int64_t prefetch = 0;   ///< bytes ahead, over all panels that are walked
+  mlir::Type weight;      ///< element type of panels
+  bool wholeRuns = false; ///< k comes in whole runs
 
   int64_t width() const { return vectors * lanes; }
 };
