@@ -218,8 +218,9 @@ TEST(IndexKernelTest, CapacityInBothOrders) {
         kernels.run("index", buffers, {tokens}, random);
         expectGroups(groups, offsets, slotOfRow, rowOfSlot);
         EXPECT_EQ(keptWeights.values(), want->weights);
-        if (returned)
+        if (returned) {
           EXPECT_EQ(kept.ints(), want->ids);
+        }
       }
     }
   }

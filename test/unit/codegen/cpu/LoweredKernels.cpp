@@ -99,8 +99,9 @@ public:
     base = static_cast<uint8_t *>(
         mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     EXPECT_NE(base, MAP_FAILED);
-    if (inner)
+    if (inner) {
       EXPECT_EQ(mprotect(base + page, inner, PROT_READ | PROT_WRITE), 0);
+    }
     data = base + page + (atBegin ? 0 : inner - bytes.size());
     if (!bytes.empty())
       std::memcpy(data, bytes.data(), bytes.size());
@@ -127,12 +128,12 @@ void moe::test::loadKernelDialects(mlir::MLIRContext &context) {
                       cpu::MoeCpuDialect>();
 }
 
-LoweredKernels::LoweredKernels(const std::string &text,
-                               const std::string &target, bool load)
-    : target(target) {
+LoweredKernels::LoweredKernels(const std::string &text, const std::string &plan,
+                               bool load, const std::string &codeTarget)
+    : target(codeTarget.empty() ? plan : codeTarget) {
   loadKernelDialects(*context.context);
   auto module = mlir::parseSourceString<mlir::ModuleOp>(
-      "module attributes {moe.target = #moe_cpu.target<name = \"" + target +
+      "module attributes {moe.target = #moe_cpu.target<name = \"" + plan +
           "\">} {\n" + text + "}\n",
       context.context.get());
   mlir::PassManager passes(context.context.get());

@@ -68,9 +68,10 @@ std::vector<double> randomValues(core::DType dtype, size_t count,
 class LoweredKernels {
 public:
   /// Lowers and compiles the moe_exec.kernel ops of `text` for a target.
-  /// `load` is for targets that can run here.
+  /// `load` is for targets that can run here. With `codeTarget` kernels are
+  /// planned for `target` and compiled for that one.
   LoweredKernels(const std::string &text, const std::string &target,
-                 bool load = true);
+                 bool load = true, const std::string &codeTarget = "");
 
   std::vector<std::string> errors; ///< empty: it succeeded
   CompiledKernel compiled;
@@ -94,7 +95,7 @@ private:
   void runHere(size_t index, const moe_kernel_args &args,
                const std::vector<std::pair<int64_t, int64_t>> &ranges) const;
 
-  std::string target;
+  std::string target; ///< of the code
   KernelContext context;
 };
 

@@ -292,6 +292,23 @@ TEST_P(MatmulLevelTest, OddSizes) {
   }
 }
 
+/// What is planned for AVX-512 runs where there is none: its vectors become two
+/// or four each.
+TEST_P(MatmulLevelTest, RunsPlansOfAnotherLevel) {
+  Case c;
+  c.experts = 3;
+  c.topK = 2;
+  c.gather = true;
+  c.sides = 2;
+  c.columns = 45;
+  c.depth = 64;
+  planFor(c, "x86-64-v4");
+  LoweredKernels kernels(c.text(), "x86-64-v4", /*load=*/true, GetParam());
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  for (int64_t tokens : {1, 5, 40})
+    check(c, kernels, tokens, tokens);
+}
+
 /// Row r of a run must have these bits, whatever ran beside it.
 TEST_P(MatmulLevelTest, BitsOfARowDependOnTheRowAlone) {
   Case c;

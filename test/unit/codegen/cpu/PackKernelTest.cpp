@@ -51,8 +51,9 @@ void expectPanels(const Buffer &packed, DType dtype, int64_t experts, int64_t n,
               seen[place + b] = true;
           }
   for (size_t i = 0; i < seen.size(); ++i)
-    if (!seen[i])
+    if (!seen[i]) {
       ASSERT_EQ(packed.raw()[i], 0) << "byte " << i << " is padding";
+    }
 }
 
 TEST(PackKernelTest, TwoTensorsOfAllExperts) {

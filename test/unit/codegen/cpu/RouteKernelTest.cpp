@@ -154,10 +154,11 @@ void check(const Router &r, const LoweredKernels &kernels,
   for (size_t i = 0; i < want.weights.size(); ++i)
     ASSERT_TRUE(close(w[i], want.weights[i], r.weights))
         << i << ": " << w[i] << " instead of " << want.weights[i];
-  if (r.score)
+  if (r.score) {
     for (size_t i = 0; i < want.scores.size(); ++i)
       ASSERT_TRUE(close(s[i], want.scores[i], r.scores))
           << i << ": " << s[i] << " instead of " << want.scores[i];
+  }
 }
 
 TEST(RouteKernelTest, Catalogue) {
