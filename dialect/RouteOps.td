@@ -54,7 +54,8 @@ def Moe_RouteOp : Moe_Op<"route", [Pure]> {
     - route_c7: scale is finite.
     - route_c8: scores, if wanted, are of the type after `as`, or f32.
 
-    Adjoint: zero for ids; for logits as in docs/rationale/adjoints.md.
+    Adjoint: zero for ids; logits get what normalize and score pass back from the
+    weights of the picks.
 
     ```mlir
     %ids, %w = moe.route %l score sigmoid bias %b
