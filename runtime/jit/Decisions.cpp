@@ -20,14 +20,15 @@ using namespace moe;
 static void
 forEachDecision(ModuleOp module,
                 llvm::function_ref<void(StringRef, DecisionAttr)> visit) {
-  for (Operation &op : *module.getBody()) {
-    auto list = op.getAttrOfType<ArrayAttr>(MoeDialect::kDecisionsAttr);
-    auto name = op.getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName());
+  // A walk, since the inputs of --split-input-file are modules in a module.
+  module.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    auto list = op->getAttrOfType<ArrayAttr>(MoeDialect::kDecisionsAttr);
+    auto name = op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName());
     if (!list || !name)
-      continue;
+      return;
     for (auto decision : list.getAsRange<DecisionAttr>())
       visit(name, decision);
-  }
+  });
 }
 
 static std::string textOf(Attribute attribute) {

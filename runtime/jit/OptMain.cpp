@@ -8,7 +8,10 @@
 
 #include "moe/codegen/RegisterAll.h"
 #include "moe/runtime/core/Version.h"
+#include "moe/runtime/jit/Decisions.h"
 #include "moe/runtime/jit/InputGuard.h"
+#include "moe/runtime/jit/OptPhases.h"
+#include "moe/runtime/jit/Source.h"
 #include "moe/runtime/jit/ToolMain.h"
 #include "moe/runtime/jit/ToolOutput.h"
 
@@ -40,6 +43,27 @@ openInput(const std::string &name) {
                    " cannot be read: " + input.getError().message());
 }
 
+/// Adds the phases that were asked for after the passes of the command line.
+static MlirOptMainConfig withPhases(const MlirOptMainConfig &config,
+                                    const jit::OptPhases &phases) {
+  MlirOptMainConfig made = config;
+  made.setPassPipelineSetupFn([config, phases](PassManager &pm) {
+    if (failed(config.setupPassPipeline(pm)))
+      return failure();
+    return jit::addOptPhases(pm, phases);
+  });
+  return made;
+}
+
+/// The decisions that passes left in printed IR.
+static core::Result<std::string> explained(const std::string &text, bool json) {
+  std::unique_ptr<MLIRContext> context = jit::makeContext();
+  auto module = jit::parseText(*context, text, "the result");
+  if (!module)
+    return module.takeError();
+  return json ? jit::decisionsAsJson(**module) : jit::decisionsAsText(**module);
+}
+
 int jit::optMain(int argc, char **argv) {
   llvm::setBugReportMsg(
       "moe-opt crashed, which is a defect of moec or of MLIR: "
@@ -48,6 +72,18 @@ int jit::optMain(int argc, char **argv) {
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllPasses();
+  registerSetTarget();
+  static llvm::cl::opt<std::string> pipeline(
+      "moe-pipeline",
+      llvm::cl::desc("Run the compiler's phases after the given passes: "
+                     "\"target=T from=PHASE to=PHASE\"; default: host, from "
+                     "input to exec"),
+      llvm::cl::value_desc("phases"));
+  static llvm::cl::opt<std::string> explain(
+      "moe-explain", llvm::cl::ValueOptional,
+      llvm::cl::desc("Print what was decided up to plan, and why, in place of "
+                     "the IR: text, or json"),
+      llvm::cl::value_desc("json"));
   static llvm::cl::opt<bool> allowBytecode(
       "allow-bytecode",
       llvm::cl::desc("Read MLIR bytecode: only from a source you trust"));
@@ -69,6 +105,19 @@ int jit::optMain(int argc, char **argv) {
   if (config.shouldShowDialects())
     return asMainReturnCode(
         MlirOptMain(argc, argv, inputName, outputName, registry));
+  bool explains = explain.getNumOccurrences() > 0;
+  if (explains && !explain.empty() && explain != "json")
+    return core::reportError(
+        Error(ErrorId::UsageInvalid,
+              "--moe-explain: unknown form '" + explain + "', expected json"));
+  if (explains || pipeline.getNumOccurrences() > 0) {
+    core::Result<OptPhases> phases = parseOptPhases(pipeline.getValue());
+    if (!phases)
+      return core::reportError(phases.error());
+    if (explains)
+      phases->to = Phase::Plan;
+    config = withPhases(config, *phases);
+  }
   auto input = openInput(inputName);
   if (!input)
     return core::reportError(input.error());
@@ -77,13 +126,19 @@ int jit::optMain(int argc, char **argv) {
           checkInput({text.data(), text.size()}, inputName, allowBytecode);
       !status)
     return core::reportError(status.error());
-  if (outputName == "-")
+  if (outputName == "-" && !explains)
     return asMainReturnCode(
         MlirOptMain(llvm::outs(), std::move(*input), registry, config));
   std::string result;
   llvm::raw_string_ostream os(result);
   if (failed(MlirOptMain(os, std::move(*input), registry, config)))
     return 1;
+  if (explains) {
+    core::Result<std::string> text = explained(result, explain == "json");
+    if (!text)
+      return core::reportError(text.error());
+    result = std::move(*text);
+  }
   return writeOutput(outputName, result);
 }
 

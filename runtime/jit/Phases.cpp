@@ -81,6 +81,20 @@ static void buildPipeline(OpPassManager &pm, Phase phase,
   }
 }
 
+/// The first phase whose passes run, and the last.
+static std::pair<int, int> phaseRange(Phase from, Phase to) {
+  int first = from == Phase::Input ? 0 : static_cast<int>(from) + 1;
+  return {first,
+          std::min(static_cast<int>(to), static_cast<int>(Phase::Lower))};
+}
+
+void jit::buildPhases(OpPassManager &pm, const Backend &backend,
+                      TargetAttrInterface target, Phase from, Phase to) {
+  auto [first, last] = phaseRange(from, to);
+  for (int i = first; i <= last; ++i)
+    buildPipeline(pm, static_cast<Phase>(i), backend, target);
+}
+
 /// Where the reproducer of a failed pass goes.
 static std::string reproducerPath() {
   std::string folder = core::os::environmentVariable("TMPDIR").value_or("/tmp");
@@ -137,11 +151,7 @@ Status jit::runPhases(ModuleOp module, const Backend &backend,
   if (options.inspect && options.from == Phase::Input)
     if (Status status = options.inspect(Phase::Input, module); !status)
       return status;
-  int last =
-      std::min(static_cast<int>(options.to), static_cast<int>(Phase::Lower));
-  // The input phase is simplified in place; later ones start after their own.
-  int first =
-      options.from == Phase::Input ? 0 : static_cast<int>(options.from) + 1;
+  auto [first, last] = phaseRange(options.from, options.to);
   for (int i = first; i <= last; ++i) {
     auto phase = static_cast<Phase>(i);
     auto start = Clock::now();

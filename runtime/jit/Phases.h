@@ -42,6 +42,11 @@ struct PhaseOptions {
   std::function<core::Status(Phase, mlir::ModuleOp)> inspect;
 };
 
+/// Appends the passes after phase `from` up to `to` (at most Lower). The input
+/// phase is simplified in place; later ones start after their own.
+void buildPhases(mlir::OpPassManager &pm, const Backend &backend,
+                 TargetAttrInterface target, Phase from, Phase to);
+
 /// Runs the module from `options.from` to `options.to` (at most Lower) for a
 /// target, in place. An Error is CompileFailed with the collected diagnostics,
 /// the pass that failed, and the path of a reproducer.
