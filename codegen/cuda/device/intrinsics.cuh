@@ -1,4 +1,5 @@
-//===- intrinsics.cuh - The only door to the machine -------------*- C++ -*-===//
+//===- intrinsics.cuh - The only door to the machine -------------*- C++
+//-*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -250,9 +251,10 @@ template <int Pending> MOE_DEVICE void cpAsyncWait() {
 /// Four 8x8 matrices of 16-bit elements; lane l gives a row's address of matrix
 /// l / 8.
 MOE_DEVICE void ldmatrixX4(u32 (&r)[4], u32 address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
+  asm volatile(
+      "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+      : "r"(address));
 }
 /// c += a b, m16n8k16.
 MOE_DEVICE void mmaBf16(f32 (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
@@ -281,22 +283,21 @@ MOE_DEVICE void mbarArrive(u32 barrier) {
 }
 /// Arrives, and lets the phase wait for `bytes` more of tensor copies.
 MOE_DEVICE void mbarArriveExpect(u32 barrier, u32 bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
-                   barrier),
-               "r"(bytes)
-               : "memory");
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+      "r"(bytes)
+      : "memory");
 }
 /// Until the phase of this parity is over.
 MOE_DEVICE void mbarWait(u32 barrier, u32 parity) {
   u32 done;
   do {
-    asm volatile(
-        "{ .reg .pred p; "
-        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; "
-        "selp.u32 %0, 1, 0, p; }"
-        : "=r"(done)
-        : "r"(barrier), "r"(parity)
-        : "memory");
+    asm volatile("{ .reg .pred p; "
+                 "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; "
+                 "selp.u32 %0, 1, 0, p; }"
+                 : "=r"(done)
+                 : "r"(barrier), "r"(parity)
+                 : "memory");
   } while (!done);
 }
 
@@ -347,15 +348,41 @@ template <int Pending> MOE_DEVICE void wgmmaWait() {
 template <int N>
 MOE_DEVICE void wgmmaBf16(f32 (&d)[N / 2], u64 a, u64 b, bool accumulate);
 
-#define MOE_REGISTERS_1 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
-#define MOE_REGISTERS_2 MOE_REGISTERS_1 ", " "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define MOE_REGISTERS_3 MOE_REGISTERS_2 ", " "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47"
-#define MOE_REGISTERS_4 MOE_REGISTERS_3 ", " "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define MOE_REGISTERS_5 MOE_REGISTERS_4 ", " "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
-#define MOE_REGISTERS_6 MOE_REGISTERS_5 ", " "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
-#define MOE_REGISTERS_7 MOE_REGISTERS_6 ", " "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111"
-#define MOE_REGISTERS_8 MOE_REGISTERS_7 ", " "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
-#define MOE_16(d, i) "+f"(d[i + 0]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7]), "+f"(d[i + 8]), "+f"(d[i + 9]), "+f"(d[i + 10]), "+f"(d[i + 11]), "+f"(d[i + 12]), "+f"(d[i + 13]), "+f"(d[i + 14]), "+f"(d[i + 15])
+#define MOE_REGISTERS_1                                                        \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+#define MOE_REGISTERS_2                                                        \
+  MOE_REGISTERS_1 ", "                                                         \
+                  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, "    \
+                  "%27, %28, %29, %30, %31"
+#define MOE_REGISTERS_3                                                        \
+  MOE_REGISTERS_2 ", "                                                         \
+                  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, "    \
+                  "%43, %44, %45, %46, %47"
+#define MOE_REGISTERS_4                                                        \
+  MOE_REGISTERS_3 ", "                                                         \
+                  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "    \
+                  "%59, %60, %61, %62, %63"
+#define MOE_REGISTERS_5                                                        \
+  MOE_REGISTERS_4 ", "                                                         \
+                  "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, "    \
+                  "%75, %76, %77, %78, %79"
+#define MOE_REGISTERS_6                                                        \
+  MOE_REGISTERS_5 ", "                                                         \
+                  "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, "    \
+                  "%91, %92, %93, %94, %95"
+#define MOE_REGISTERS_7                                                        \
+  MOE_REGISTERS_6 ", "                                                         \
+                  "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, "   \
+                  "%106, %107, %108, %109, %110, %111"
+#define MOE_REGISTERS_8                                                        \
+  MOE_REGISTERS_7 ", "                                                         \
+                  "%112, %113, %114, %115, %116, %117, %118, %119, %120, "     \
+                  "%121, %122, %123, %124, %125, %126, %127"
+#define MOE_16(d, i)                                                           \
+  "+f"(d[i + 0]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]),              \
+      "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7]),          \
+      "+f"(d[i + 8]), "+f"(d[i + 9]), "+f"(d[i + 10]), "+f"(d[i + 11]),        \
+      "+f"(d[i + 12]), "+f"(d[i + 13]), "+f"(d[i + 14]), "+f"(d[i + 15])
 #define MOE_OPERANDS_1(d) MOE_16(d, 0)
 #define MOE_OPERANDS_2(d) MOE_OPERANDS_1(d), MOE_16(d, 16)
 #define MOE_OPERANDS_3(d) MOE_OPERANDS_2(d), MOE_16(d, 32)
@@ -366,10 +393,12 @@ MOE_DEVICE void wgmmaBf16(f32 (&d)[N / 2], u64 a, u64 b, bool accumulate);
 #define MOE_OPERANDS_8(d) MOE_OPERANDS_7(d), MOE_16(d, 112)
 #define MOE_WGMMA(N, C, A, B, P)                                               \
   template <>                                                                  \
-  MOE_DEVICE void wgmmaBf16<N>(f32(&d)[N / 2], u64 a, u64 b, bool accumulate) { \
+  MOE_DEVICE void wgmmaBf16<N>(f32(&d)[N / 2], u64 a, u64 b,                   \
+                               bool accumulate) {                              \
     asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #P ", 0; "                 \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32.bf16.bf16 {"  \
-                 MOE_REGISTERS_##C "}, %" #A ", %" #B ", p, 1, 1, 0, 0; }"     \
+                 "wgmma.mma_async.sync.aligned.m64n" #N                        \
+                 "k16.f32.bf16.bf16 {" MOE_REGISTERS_##C "}, %" #A ", %" #B    \
+                                                         ", p, 1, 1, 0, 0; }"  \
                  : MOE_OPERANDS_##C(d)                                         \
                  : "l"(a), "l"(b), "r"(u32(accumulate)));                      \
   }

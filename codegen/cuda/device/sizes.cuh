@@ -1,4 +1,5 @@
-//===- sizes.cuh - Packed weights and shared memory, in numbers ---*- C++ -*-===//
+//===- sizes.cuh - Packed weights and shared memory, in numbers ---*- C++
+//-*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,19 +8,26 @@
 //===----------------------------------------------------------------------===//
 //
 // What both sides of a launch must agree on: the compiler includes this file to
-// size buffers and launches, and kernels carry it in their text. Plain constexpr
-// functions of integers.
+// size buffers and launches, and kernels carry it in their text. Plain
+// constexpr functions of integers.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef MOE_CODEGEN_CUDA_DEVICE_SIZES
 #define MOE_CODEGEN_CUDA_DEVICE_SIZES
 
+// A function of constants, for both sides.
+#ifdef __CUDACC__
+#define MOE_CONSTEXPR __device__ constexpr
+#else
+#define MOE_CONSTEXPR constexpr
+#endif
+
 namespace moe {
 namespace sizes {
 
-constexpr int ceilDiv(int a, int b) { return (a + b - 1) / b; }
-constexpr int roundUp(int a, int b) { return ceilDiv(a, b) * b; }
+MOE_CONSTEXPR int ceilDiv(int a, int b) { return (a + b - 1) / b; }
+MOE_CONSTEXPR int roundUp(int a, int b) { return ceilDiv(a, b) * b; }
 
 //===----------------------------------------------------------------------===//
 // Packed weights
@@ -35,21 +43,21 @@ constexpr int roundUp(int a, int b) { return ceilDiv(a, b) * b; }
 constexpr int packedGroup = 8;
 
 /// Columns of a packed expert.
-constexpr int packedColumns(int columns) {
+MOE_CONSTEXPR int packedColumns(int columns) {
   return roundUp(columns, packedGroup);
 }
 /// Elements of a packed row.
-constexpr int packedDepth(int depth, int elementBytes) {
+MOE_CONSTEXPR int packedDepth(int depth, int elementBytes) {
   return roundUp(depth * elementBytes, 16) / elementBytes;
 }
 /// The packed row of a column of one of `tensors` tensors.
-constexpr int packedRow(int tensors, int tensor, int column) {
+MOE_CONSTEXPR int packedRow(int tensors, int tensor, int column) {
   return (column / packedGroup * tensors + tensor) * packedGroup +
          column % packedGroup;
 }
 /// Bytes of a packed expert.
-constexpr long long packedBytes(int tensors, int columns, int depth,
-                                int elementBytes) {
+MOE_CONSTEXPR long long packedBytes(int tensors, int columns, int depth,
+                                    int elementBytes) {
   return (long long)(tensors)*packedColumns(columns) *
          packedDepth(depth, elementBytes) * elementBytes;
 }
@@ -60,11 +68,11 @@ constexpr long long packedBytes(int tensors, int columns, int depth,
 
 /// Bytes from one row of a stage to the next in matmulFma: 16 bytes more than
 /// the row has, so that threads which read adjacent rows use different banks.
-constexpr int fmaPitch(int tileK, int elementBytes) {
+MOE_CONSTEXPR int fmaPitch(int tileK, int elementBytes) {
   return tileK * elementBytes + 16;
 }
-constexpr int fmaSharedBytes(int tileM, int tileN, int tileK, int stages,
-                             int tensors, int lhsBytes, int rhsBytes) {
+MOE_CONSTEXPR int fmaSharedBytes(int tileM, int tileN, int tileK, int stages,
+                                 int tensors, int lhsBytes, int rhsBytes) {
   return stages * (tileM * fmaPitch(tileK, lhsBytes) +
                    tensors * tileN * fmaPitch(tileK, rhsBytes)) +
          roundUp(4 * tileM, 16);
@@ -74,14 +82,16 @@ constexpr int fmaSharedBytes(int tileM, int tileN, int tileK, int stages,
 constexpr int mmaRowBytes = 128;
 
 /// With 128 bytes to align the stages by.
-constexpr int sm80SharedBytes(int tileM, int tileN, int stages, int tensors) {
+MOE_CONSTEXPR int sm80SharedBytes(int tileM, int tileN, int stages,
+                                  int tensors) {
   return 128 + stages * (tileM + tensors * tileN) * mmaRowBytes +
          roundUp(4 * tileM, 16);
 }
 
 /// With 1024 bytes to align the stages by, two barriers a stage, and the rows
 /// of two tiles where they are gathered.
-constexpr int sm90SharedBytes(int tileM, int tileN, int stages, int tensors) {
+MOE_CONSTEXPR int sm90SharedBytes(int tileM, int tileN, int stages,
+                                  int tensors) {
   return 1024 + stages * (tileM + tensors * tileN) * mmaRowBytes + 16 * stages;
 }
 

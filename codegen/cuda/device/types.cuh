@@ -1,4 +1,5 @@
-//===- types.cuh - Element types and their conversions -----------*- C++ -*-===//
+//===- types.cuh - Element types and their conversions -----------*- C++
+//-*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -62,8 +63,12 @@ struct alignas(128) TensorMap {
   u64 opaque[16];
 };
 
-template <class T> MOE_DEVICE constexpr T min(T a, T b) { return b < a ? b : a; }
-template <class T> MOE_DEVICE constexpr T max(T a, T b) { return a < b ? b : a; }
+template <class T> MOE_DEVICE constexpr T min(T a, T b) {
+  return b < a ? b : a;
+}
+template <class T> MOE_DEVICE constexpr T max(T a, T b) {
+  return a < b ? b : a;
+}
 template <class T> MOE_DEVICE constexpr T ceilDiv(T a, T b) {
   return (a + b - 1) / b;
 }
