@@ -74,3 +74,15 @@ function(moe_add_unittest name)
   gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
                        PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
+
+# moe_embed_text(LIBRARY FUNCTION HEADER FILES ...): a library of one function,
+# which the header declares as `std::string_view moe::FUNCTION(std::string_view)`:
+# the text of a file by its name.
+function(moe_embed_text library function header)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE files)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${library}.cpp)
+  set(script ${PROJECT_SOURCE_DIR}/tools/cmake/EmbedText.cmake)
+  add_custom_command(OUTPUT ${out} DEPENDS ${files} ${script}
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${out} -DHEADER=${header} -DNAME=${function} "-DFILES=${files}" -P ${script} VERBATIM)
+  moe_add_library(${library} SOURCES ${out})
+endfunction()

@@ -1,5 +1,4 @@
-//===- intrinsics.cuh - The only door to the machine -------------*- C++
-//-*-===//
+//===- intrinsics.cuh - The only door to the machine ------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

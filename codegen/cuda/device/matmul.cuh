@@ -1,5 +1,4 @@
-//===- matmul.cuh - What the matmul main loops share --------------*- C++
-//-*-===//
+//===- matmul.cuh - What the matmul main loops share ------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- matmul_fma.cuh - Matmul by fused multiply-adds -------------*- C++
-//-*-===//
+//===- matmul_fma.cuh - Matmul by fused multiply-adds -----------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- sizes.cuh - Packed weights and shared memory, in numbers ---*- C++
-//-*-===//
+//===- sizes.cuh - Packed weights and shared memory -------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

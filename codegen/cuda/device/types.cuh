@@ -1,5 +1,4 @@
-//===- types.cuh - Element types and their conversions -----------*- C++
-//-*-===//
+//===- types.cuh - Element types --------------------------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
