@@ -174,7 +174,7 @@ KernelShape cpu::TargetAttr::getKernelShape(Operation *kernel) const {
 }
 
 std::string cpu::TargetAttr::getUnsupported(Operation *op) const {
-  return whyUnsupported(op, *this);
+  return whyUnsupported(op);
 }
 
 std::string cpu::TargetAttr::getIsaName() const {

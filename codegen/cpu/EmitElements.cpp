@@ -11,13 +11,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/codegen/cpu/ElementReader.h"
 #include "moe/codegen/cpu/Emitters.h"
 #include "moe/codegen/cpu/KernelClass.h"
+#include "moe/codegen/leaf/ElementReader.h"
 
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using leaf::ElementReader;
 
 void moe::cpu::emitElements(KernelFrame &frame) {
   LeafBuilder &l = frame.l;

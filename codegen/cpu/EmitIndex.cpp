@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/codegen/cpu/Emitters.h"
+#include "moe/codegen/leaf/Unsupported.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -22,6 +23,7 @@
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
+using leaf::groupOf;
 
 namespace {
 
@@ -74,14 +76,6 @@ private:
 //===----------------------------------------------------------------------===//
 // Where values are
 //===----------------------------------------------------------------------===//
-
-/// The group that reads these ids, which says how many experts there are.
-static GroupOp groupOf(Value ids) {
-  for (Operation *user : ids.getUsers())
-    if (auto group = dyn_cast<GroupOp>(user))
-      return group;
-  return {};
-}
 
 static int64_t countersOf(int64_t experts) { return (experts + 16) / 16 * 16; }
 
@@ -136,33 +130,6 @@ Value IndexEmitter::idsBase(Value ids) {
   if (frame.hasBuffer(ids))
     return frame.tensor(ids).base;
   return groupsOf(groupOf(ids).getGroups()).rowOfSlot;
-}
-
-std::string moe::cpu::whyIndexUnsupported(exec::KernelOp kernel) {
-  Block &body = kernel.getBody().front();
-  auto returned = [&](Value value) {
-    return llvm::is_contained(body.getTerminator()->getOperands(), value);
-  };
-  for (auto op : body.getOps<CapacityOp>()) {
-    GroupOp group = groupOf(op.getKeptIds());
-    if (!group)
-      return "moe.capacity without a moe.group of its ids does not say how "
-             "many experts there are";
-    if (!returned(op.getKeptIds()) &&
-        (!op.getKeptIds().hasOneUse() || !returned(group.getGroups())))
-      return "the ids of moe.capacity have several readers and no buffer";
-    if (!isa<BlockArgument>(op.getIds()) ||
-        !isa<BlockArgument>(op.getWeights()))
-      return "moe.capacity reads what another op of its kernel makes";
-  }
-  for (auto op : body.getOps<GroupOp>())
-    if (!isa<BlockArgument>(op.getIds()) && !constantOf(op.getIds()) &&
-        !op.getIds().getDefiningOp<CapacityOp>())
-      return "moe.group reads what another op of its kernel makes";
-  for (auto op : body.getOps<CheckIdsOp>())
-    if (!isa<BlockArgument>(op.getIds()) && !constantOf(op.getIds()))
-      return "moe.check_ids reads what another op of its kernel makes";
-  return {};
 }
 
 //===----------------------------------------------------------------------===//

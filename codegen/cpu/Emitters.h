@@ -1,5 +1,4 @@
-//===- Emitters.h - From ops to loops ----------------------------*- C++
-//-*-===//
+//===- Emitters.h - From ops to loops ---------------------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -29,7 +28,6 @@ void emitMatmul(KernelFrame &frame, GroupedMatmulOp op);
 /// task.
 void emitIndex(KernelFrame &frame);
 int64_t indexScratch(exec::KernelOp kernel);
-std::string whyIndexUnsupported(exec::KernelOp kernel);
 
 /// moe.score, select and weigh, over logits of any ordinary ops. Tasks: tokens.
 void emitRoute(KernelFrame &frame);

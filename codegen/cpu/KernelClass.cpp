@@ -1,4 +1,4 @@
-//===- KernelClass.cpp - What kind of kernel some ops make ----------------===//
+//===- KernelClass.cpp - Tasks and scratch of CPU kernels -----------------===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -8,88 +8,16 @@
 
 #include "moe/codegen/cpu/KernelClass.h"
 
-#include "moe/codegen/cpu/ElementReader.h"
 #include "moe/codegen/cpu/Emitters.h"
 #include "moe/codegen/cpu/MatmulShape.h"
-
-#include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace moe;
 using namespace moe::cpu;
 
-KernelClass moe::cpu::classOf(Operation *op) {
-  if (isa<GroupedMatmulOp>(op))
-    return KernelClass::Matmul;
-  if (isa<ScoreOp, SelectOp, WeighOp>(op))
-    return KernelClass::Route;
-  if (isa<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
-          TilesOp>(op))
-    return KernelClass::Index;
-  if (isa<CombineOp>(op))
-    return KernelClass::Combine;
-  if (isa<PackOp>(op))
-    return KernelClass::Pack;
-  return KernelClass::Elements;
-}
-
-KernelClass moe::cpu::classOf(exec::KernelOp kernel) {
-  for (Operation &op : kernel.getBody().front())
-    if (KernelClass found = classOf(&op); found != KernelClass::Elements)
-      return found;
-  return KernelClass::Elements;
-}
-
 //===----------------------------------------------------------------------===//
 // Tasks and scratch
 //===----------------------------------------------------------------------===//
-
-/// Sizes of an argument or result, of its type or as the kernel says.
-static SmallVector<AffineExpr> sizesOf(exec::KernelOp kernel, unsigned index,
-                                       RankedTensorType type) {
-  AffineMap map = cast<AffineMapAttr>(kernel.getSizes()[index]).getValue();
-  SmallVector<AffineExpr> sizes;
-  unsigned next = 0;
-  for (int64_t size : type.getShape())
-    sizes.push_back(ShapedType::isDynamic(size)
-                        ? map.getResult(next++)
-                        : getAffineConstantExpr(size, kernel.getContext()));
-  return sizes;
-}
-
-/// Rows of result `number`, which is a tensor.
-static AffineExpr rowsOf(exec::KernelOp kernel, unsigned number = 0) {
-  unsigned index = kernel.getArgumentTypes().size() + number;
-  return sizesOf(kernel, index,
-                 cast<RankedTensorType>(kernel.getResultTypes()[number]))[0];
-}
-
-ElementTasks moe::cpu::elementTasks(exec::KernelOp kernel) {
-  AffineExpr one = getAffineConstantExpr(1, kernel.getContext());
-  SmallVector<AffineExpr> common;
-  for (auto [number, type] : llvm::enumerate(kernel.getResultTypes())) {
-    SmallVector<AffineExpr> sizes =
-        sizesOf(kernel, kernel.getArgumentTypes().size() + number,
-                cast<RankedTensorType>(type));
-    // The last dimension is the inner loop, unless it is the only one.
-    if (sizes.size() > 1)
-      sizes.pop_back();
-    if (number == 0)
-      common = sizes;
-    while (common.size() > sizes.size() ||
-           ArrayRef(common) != ArrayRef(sizes).take_front(common.size()))
-      common.pop_back();
-  }
-  ElementTasks tasks{0, one};
-  for (AffineExpr size : common) {
-    if (!isa<AffineConstantExpr>(size) && !isa<AffineConstantExpr>(tasks.count))
-      break; // a product of two sizes is not affine
-    tasks.count = tasks.count * size;
-    ++tasks.dims;
-  }
-  return tasks;
-}
 
 PackShape::PackShape(PackedType type) {
   RankedTensorType tensor = type.getTensors().front();

@@ -1,5 +1,4 @@
-//===- KernelFrame.h - A leaf function and its buffers -----------*- C++
-//-*-===//
+//===- KernelFrame.h - The frame of a CPU kernel ----------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,104 +6,44 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Where tensors end: the frame of a moe_exec.kernel knows which pointer stands
-// for which value, how large it is and how it is strided. Emitters ask it and
-// write loops.
+// A leaf function as codegen/abi/kernel.h calls it: a range of tasks, and
+// scratch of the worker's own.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef MOE_CODEGEN_CPU_KERNELFRAME_H
 #define MOE_CODEGEN_CPU_KERNELFRAME_H
 
-#include "moe/codegen/cpu/LeafBuilder.h"
 #include "moe/codegen/cpu/MoeCpuDialect.h"
-#include "moe/dialect/exec/MoeExecOps.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-
-#include "llvm/ADT/DenseMap.h"
+#include "moe/codegen/leaf/LeafFrame.h"
 
 namespace moe::cpu {
 
-/// A tensor in memory. Sizes and strides are in elements.
-struct TensorBuffer {
-  mlir::Value base;
-  mlir::Type element;
-  llvm::SmallVector<mlir::Value> sizes;
-  llvm::SmallVector<mlir::Value> strides;
-};
+using leaf::byteWidth;
+using leaf::constantOf;
+using leaf::GroupsBuffer;
+using leaf::LeafBuilder;
+using leaf::productType;
+using leaf::splatOf;
+using leaf::TensorBuffer;
+using leaf::TilesBuffer;
 
-/// The buffers of a groups value, and how many rows they hold.
-struct GroupsBuffer {
-  mlir::Value offsets, slotOfRow, rowOfSlot;
-  mlir::Value rows;
-  GroupsType type;
-};
-
-/// The buffers of a tiles value: how many, and (expert, first, end) of each.
-struct TilesBuffer {
-  mlir::Value count, list;
-};
-
-class KernelFrame {
+class KernelFrame : public leaf::LeafFrame {
 public:
   /// Makes the function in `leaves`, loads its arguments, and leaves the
-  /// builder behind them. finish() ends the function.
+  /// builder behind them.
   KernelFrame(exec::KernelOp kernel, TargetAttr target, mlir::ModuleOp leaves);
-  void finish();
 
-  exec::KernelOp kernel;
   TargetAttr target;
-  mlir::ModuleOp leaves;
-  mlir::func::FuncOp function;
-  LeafBuilder l;
   mlir::Value begin, end;
-
-  /// Whether a value lies in a buffer of the launch: arguments of the kernel
-  /// and what it returns. The others ask for one that does.
-  bool hasBuffer(mlir::Value value) const { return places.contains(value); }
-  const TensorBuffer &tensor(mlir::Value value) const;
-  const GroupsBuffer &groups(mlir::Value value) const;
-  const TilesBuffer &tiles(mlir::Value value) const;
-  mlir::Value packed(mlir::Value value) const;
-  /// `width` elements of a row-major tensor from the flat index on: of a buffer
-  /// or of a constant.
-  mlir::Value elements(mlir::Value value, mlir::Value index, int64_t width);
-  /// A pointer to data that becomes part of the image.
-  mlir::Value constantData(mlir::DenseElementsAttr data);
-  /// An expression of the launch's dimensions, as i64.
-  mlir::Value expression(mlir::AffineMap map);
-  /// The buffer of result `index`, for values that are returned twice.
-  const TensorBuffer &result(unsigned index);
 
   /// The worker's scratch from `offset` bytes on. How long it is says the
   /// class's shape (KernelClass.h).
   mlir::Value scratch(int64_t offset) { return l.offset(scratchBase, offset); }
 
 private:
-  void addBuffers(mlir::Value value, mlir::Type type,
-                  mlir::ArrayRef<mlir::Value> sizes, mlir::Attribute strides);
-  mlir::Value nextPointer();
-
-  /// One of each an argument and result, in launch order.
-  struct Buffers {
-    TensorBuffer tensor;
-    GroupsBuffer groups;
-    TilesBuffer tiles;
-    mlir::Value packed;
-  };
-  llvm::SmallVector<Buffers> all;
-  llvm::DenseMap<mlir::Value, unsigned> places;
-  mlir::Value pointers, scratchBase;
-  llvm::SmallVector<mlir::Value> dims; ///< as index
-  unsigned numPointers = 0;
-  llvm::DenseMap<mlir::Attribute, mlir::Operation *> constants;
+  mlir::Value scratchBase;
 };
-
-/// The value of all elements of a constant tensor, if they have one.
-mlir::TypedAttr splatOf(mlir::Value value);
-/// The elements of a constant tensor; null for any other value.
-mlir::DenseElementsAttr constantOf(mlir::Value value);
 
 } // namespace moe::cpu
 

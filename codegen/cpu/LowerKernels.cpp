@@ -70,7 +70,7 @@ struct LowerKernelsPass
     }
     bool failed = false;
     for (exec::KernelOp kernel : kernels)
-      if (std::string why = whyUnsupported(kernel, target); !why.empty()) {
+      if (std::string why = whyUnsupported(kernel); !why.empty()) {
         kernel.emitOpError() << "cannot be lowered for "
                              << target.getTargetName() << ": " << why;
         failed = true;

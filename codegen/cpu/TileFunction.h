@@ -17,11 +17,14 @@
 #ifndef MOE_CODEGEN_CPU_TILEFUNCTION_H
 #define MOE_CODEGEN_CPU_TILEFUNCTION_H
 
-#include "moe/codegen/cpu/LeafBuilder.h"
+#include "moe/codegen/leaf/LeafBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace moe::cpu {
+
+using leaf::byteWidth;
+using leaf::LeafBuilder;
 
 /// Rows of a block are stored in runs of this many k: [k / run][row][run] f32.
 /// So they are packed by copying, read as one stream, and a step's elements

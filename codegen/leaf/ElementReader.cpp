@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/codegen/cpu/ElementReader.h"
+#include "moe/codegen/leaf/ElementReader.h"
 
 #include "moe/dialect/EmitExpr.h"
 
@@ -24,9 +24,9 @@
 
 using namespace mlir;
 using namespace moe;
-using namespace moe::cpu;
+using namespace moe::leaf;
 
-ElementReader::ElementReader(KernelFrame &frame) : frame(frame), l(frame.l) {
+ElementReader::ElementReader(LeafFrame &frame) : frame(frame), l(frame.l) {
   scopes.push_back({frame.function, /*isBranch=*/false, {}});
 }
 

@@ -1,5 +1,4 @@
-//===- LeafBuilder.h - Loops over pointers -----------------------*- C++
-//-*-===//
+//===- LeafBuilder.h - Loops over pointers ----------------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -13,15 +12,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_CODEGEN_CPU_LEAFBUILDER_H
-#define MOE_CODEGEN_CPU_LEAFBUILDER_H
+#ifndef MOE_CODEGEN_LEAF_LEAFBUILDER_H
+#define MOE_CODEGEN_LEAF_LEAFBUILDER_H
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 
 #include <map>
 
-namespace moe::cpu {
+namespace moe::leaf {
 
 /// Indices, sizes and byte counts are i64 values; pointers are llvm pointers.
 /// A value of width 1 is a scalar, of any other a vector.
@@ -112,6 +111,6 @@ mlir::Type productType(mlir::OpBuilder &builder, mlir::Type a, mlir::Type b,
 /// Bytes of an element in memory: an i1 takes one.
 int64_t byteWidth(mlir::Type element);
 
-} // namespace moe::cpu
+} // namespace moe::leaf
 
-#endif // MOE_CODEGEN_CPU_LEAFBUILDER_H
+#endif // MOE_CODEGEN_LEAF_LEAFBUILDER_H

@@ -1,5 +1,4 @@
-//===- ElementReader.h - One element of a tensor value -----------*- C++
-//-*-===//
+//===- ElementReader.h - One element of a tensor value ----------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -14,10 +13,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MOE_CODEGEN_CPU_ELEMENTREADER_H
-#define MOE_CODEGEN_CPU_ELEMENTREADER_H
+#ifndef MOE_CODEGEN_LEAF_ELEMENTREADER_H
+#define MOE_CODEGEN_LEAF_ELEMENTREADER_H
 
-#include "moe/codegen/cpu/KernelFrame.h"
+#include "moe/codegen/leaf/LeafFrame.h"
 #include "moe/dialect/MoeOps.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -25,11 +24,11 @@
 
 #include <map>
 
-namespace moe::cpu {
+namespace moe::leaf {
 
 class ElementReader {
 public:
-  explicit ElementReader(KernelFrame &frame);
+  explicit ElementReader(LeafFrame &frame);
 
   using Values = LeafBuilder::Values;
 
@@ -49,9 +48,6 @@ public:
   Values loop(mlir::Value begin, mlir::Value end, mlir::ValueRange init,
               llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
   void loop(mlir::Value end, llvm::function_ref<void(mlir::Value)> body);
-
-  /// Why an op cannot be read; empty if it can.
-  static std::string whyUnsupported(mlir::Operation *op);
 
 private:
   using Key = std::vector<const void *>;
@@ -96,11 +92,11 @@ private:
   mlir::Value dequantize(DequantizeOp op, mlir::ArrayRef<mlir::Value> indices);
   mlir::Value move(mlir::Operation *op, mlir::ArrayRef<mlir::Value> indices);
 
-  KernelFrame &frame;
+  LeafFrame &frame;
   LeafBuilder &l;
   llvm::SmallVector<Scope> scopes;
 };
 
-} // namespace moe::cpu
+} // namespace moe::leaf
 
-#endif // MOE_CODEGEN_CPU_ELEMENTREADER_H
+#endif // MOE_CODEGEN_LEAF_ELEMENTREADER_H

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/codegen/cpu/LeafBuilder.h"
+#include "moe/codegen/leaf/LeafBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -19,15 +19,15 @@
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
-using namespace moe::cpu;
+using namespace moe::leaf;
 
-int64_t moe::cpu::byteWidth(Type element) {
+int64_t moe::leaf::byteWidth(Type element) {
   if (isa<IndexType>(element))
     return 8;
   return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
 }
 
-Type moe::cpu::productType(OpBuilder &builder, Type a, Type b, Type result) {
+Type moe::leaf::productType(OpBuilder &builder, Type a, Type b, Type result) {
   const unsigned widest =
       std::max(a.getIntOrFloatBitWidth(), b.getIntOrFloatBitWidth());
   const unsigned to = result.getIntOrFloatBitWidth();

@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/codegen/cpu/ElementReader.h"
+#include "moe/codegen/leaf/ElementReader.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,7 +22,7 @@
 
 using namespace mlir;
 using namespace moe;
-using namespace moe::cpu;
+using namespace moe::leaf;
 
 Value ElementReader::mixed(OpFoldResult value) {
   if (auto attr = dyn_cast<Attribute>(value))

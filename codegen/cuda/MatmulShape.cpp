@@ -1,0 +1,71 @@
+//===- MatmulShape.cpp - The numbers of a planned matmul ------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/codegen/cuda/MatmulShape.h"
+
+#include "moe/codegen/cuda/device/sizes.cuh"
+
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace moe;
+using namespace moe::cuda;
+
+static Type elementOf(Value tensor) {
+  return getElementTypeOrSelf(tensor.getType());
+}
+
+bool moe::cuda::bothBf16(GroupedMatmulOp op) {
+  return elementOf(op.getLhs()).isBF16() &&
+         op.getRhsType(0).getElementType().isBF16();
+}
+
+bool moe::cuda::isAligned(GroupedMatmulOp op) {
+  const int64_t bytes = elementOf(op.getLhs()).getIntOrFloatBitWidth() / 8;
+  return op.getDepth() * bytes % 16 == 0;
+}
+
+MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan)
+    : columns(op.getNumColumns()), depth(op.getDepth()),
+      sides(op.getNumRhs()), groups(op.getNumGroups()), plan(plan) {
+  const int tileM = plan.getTileM(), tileN = plan.getTileN(),
+            stages = plan.getStages();
+  const int tensors = sides;
+  persistent = false;
+  switch (plan.getMainloop()) {
+  case MainLoop::Fma: {
+    // As square as 16 elements of a thread can be cut out of the tile.
+    threadM = tileM % 64 == 0 ? 4 : 2;
+    threadN = 4;
+    threads = tileM * tileN / (threadM * threadN);
+    auto bytes = [](Type type) {
+      return static_cast<int>(type.getIntOrFloatBitWidth() / 8);
+    };
+    smem = sizes::fmaSharedBytes(tileM, tileN, plan.getTileK(), stages,
+                                 tensors, bytes(elementOf(op.getLhs())),
+                                 bytes(op.getRhsType(0).getElementType()));
+    break;
+  }
+  case MainLoop::Sm80Mma:
+    // A warp has at most 64 x 64 elements, and at least 16 x 16.
+    warpsM = tileM >= 64 ? 2 : 1;
+    warpsN = tileN * tensors >= 128 ? 2 : 1;
+    threads = 32 * warpsM * warpsN;
+    smem = sizes::sm80SharedBytes(tileM, tileN, stages, tensors);
+    break;
+  case MainLoop::Sm90Wgmma:
+    // One warpgroup that copies, and one that multiplies for every 64 rows.
+    threads = 128 * (1 + tileM / 64);
+    smem = sizes::sm90SharedBytes(tileM, tileN, stages, tensors);
+    persistent = true;
+    break;
+  }
+}
+
+MatmulShape::MatmulShape(GroupedMatmulOp op)
+    : MatmulShape(op, cast<MatmulAttr>(op->getAttr(MoeDialect::kPlanAttr))) {}
