@@ -21,6 +21,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Pass/PassManager.h"
 
+#include <functional>
 #include <string>
 
 namespace moe {
@@ -35,6 +36,20 @@ struct TargetRequest {
   std::string codeName; ///< emit code for this one, by emulation
   int64_t l1 = 0, l2 = 0, l3 = 0; ///< cache bytes: a core's, a core's, in all
   int64_t cores = 0;
+};
+
+/// What a compiler of CUDA text made of one.
+struct CudaBinary {
+  bool available = false; ///< whether there is such a compiler
+  std::string error;      ///< why there is none, or what it says of the text
+  std::string cubin, ptx, log;
+};
+
+/// What backends need and codegen cannot have itself: it loads no library.
+struct CodegenServices {
+  /// Compiles a text for an architecture, "sm_90a". Null is no compiler.
+  std::function<CudaBinary(llvm::StringRef text, llvm::StringRef arch)>
+      compileCuda;
 };
 
 class Backend {
@@ -58,14 +73,15 @@ public:
   /// Whether emit() has this kind.
   virtual bool emits(EmitKind kind) const = 0;
   /// Text or bytes of a lowered module's kernels.
-  virtual mlir::FailureOr<std::string> emit(mlir::ModuleOp lowered,
-                                            TargetAttrInterface target,
-                                            EmitKind kind) const = 0;
+  virtual mlir::FailureOr<std::string>
+  emit(mlir::ModuleOp lowered, TargetAttrInterface target, EmitKind kind,
+       const CodegenServices &services) const = 0;
 
   /// Completes a variant (serializeVariant) of a lowered module: target,
   /// features, code and the kernels' entries.
   virtual mlir::LogicalResult addCode(mlir::ModuleOp lowered,
                                       TargetAttrInterface target,
+                                      const CodegenServices &services,
                                       abi::VariantT &variant) const = 0;
 };
 

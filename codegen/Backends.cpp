@@ -8,12 +8,14 @@
 
 #include "moe/codegen/Backend.h"
 #include "moe/codegen/cpu/CpuBackend.h"
+#include "moe/codegen/cuda/CudaBackend.h"
 
 using namespace moe;
 
 llvm::ArrayRef<const Backend *> moe::getBackends() {
   static const cpu::CpuBackend cpuBackend;
-  static const Backend *const all[] = {&cpuBackend};
+  static const cuda::CudaBackend cudaBackend;
+  static const Backend *const all[] = {&cpuBackend, &cudaBackend};
   return all;
 }
 

@@ -11,6 +11,8 @@
 #include "moe/codegen/cpu/MoeCpuDialect.h"
 #include "moe/codegen/cpu/ObjectEmitter.h"
 #include "moe/codegen/cpu/Passes.h"
+#include "moe/codegen/cuda/MoeCudaDialect.h"
+#include "moe/codegen/cuda/Passes.h"
 #include "moe/dialect/MoeDialect.h"
 #include "moe/dialect/exec/MoeExecDialect.h"
 #include "moe/passes/Passes.h"
@@ -37,7 +39,8 @@
 using namespace mlir;
 
 void moe::registerAllDialects(DialectRegistry &registry) {
-  registry.insert<MoeDialect, cpu::MoeCpuDialect, exec::MoeExecDialect>();
+  registry.insert<MoeDialect, cpu::MoeCpuDialect, cuda::MoeCudaDialect,
+                  exec::MoeExecDialect>();
   registry.insert<affine::AffineDialect, amx::AMXDialect, arith::ArithDialect,
                   cf::ControlFlowDialect, func::FuncDialect,
                   index::IndexDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
@@ -52,5 +55,6 @@ void moe::registerAllPasses() {
   arith::registerArithPasses();
   registerMoePasses();
   cpu::registerCpuPasses();
+  cuda::registerCudaPasses();
   registerPipelines();
 }

@@ -38,9 +38,9 @@ FailureOr<TargetAttrInterface> CpuBackend::makeTarget(
     return value > 0 ? value : otherwise;
   };
   auto target = cpu::TargetAttr::getChecked(
-      emitError, &context, llvm::StringRef(request.name), orElse(request.l1, 32 << 10),
-      orElse(request.l2, 512 << 10), orElse(request.l3, 16 << 20),
-      orElse(request.cores, 4), emulatedOn);
+      emitError, &context, llvm::StringRef(request.name),
+      orElse(request.l1, 32 << 10), orElse(request.l2, 512 << 10),
+      orElse(request.l3, 16 << 20), orElse(request.cores, 4), emulatedOn);
   if (!target)
     return failure();
   return cast<TargetAttrInterface>(target);
@@ -89,7 +89,8 @@ emitKernels(ModuleOp lowered, TargetAttrInterface target, cpu::EmitKind kind) {
 
 FailureOr<std::string> CpuBackend::emit(ModuleOp lowered,
                                         TargetAttrInterface target,
-                                        moe::EmitKind kind) const {
+                                        moe::EmitKind kind,
+                                        const CodegenServices &) const {
   cpu::EmitKind asked = kind == moe::EmitKind::Llvm  ? cpu::EmitKind::LlvmIr
                         : kind == moe::EmitKind::Asm ? cpu::EmitKind::Assembly
                                                      : cpu::EmitKind::Object;
@@ -100,6 +101,7 @@ FailureOr<std::string> CpuBackend::emit(ModuleOp lowered,
 }
 
 LogicalResult CpuBackend::addCode(ModuleOp lowered, TargetAttrInterface target,
+                                  const CodegenServices &,
                                   abi::VariantT &variant) const {
   CpuTarget code = codeTarget(target);
   variant.target = target.getTargetName();

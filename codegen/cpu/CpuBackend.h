@@ -17,18 +17,19 @@ class CpuBackend final : public Backend {
 public:
   bool knows(llvm::StringRef name) const override;
   std::string knownNames() const override;
-  mlir::FailureOr<TargetAttrInterface>
-  makeTarget(mlir::MLIRContext &context, const TargetRequest &request,
-             llvm::function_ref<mlir::InFlightDiagnostic()> emitError)
-      const override;
+  mlir::FailureOr<TargetAttrInterface> makeTarget(
+      mlir::MLIRContext &context, const TargetRequest &request,
+      llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const override;
   void buildLowerPipeline(mlir::OpPassManager &pm,
                           TargetAttrInterface target) const override;
   bool emits(moe::EmitKind kind) const override;
   mlir::FailureOr<std::string> emit(mlir::ModuleOp lowered,
                                     TargetAttrInterface target,
-                                    moe::EmitKind kind) const override;
+                                    moe::EmitKind kind,
+                                    const CodegenServices &) const override;
   mlir::LogicalResult addCode(mlir::ModuleOp lowered,
                               TargetAttrInterface target,
+                              const CodegenServices &,
                               abi::VariantT &variant) const override;
 };
 

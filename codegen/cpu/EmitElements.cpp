@@ -25,7 +25,7 @@ void moe::cpu::emitElements(KernelFrame &frame) {
   ElementReader reader(frame);
   const unsigned taskDims = elementTasks(frame.kernel).dims;
   Operation *end = frame.kernel.getBody().front().getTerminator();
-  reader.loop(frame.begin, frame.end, {}, [&](Value task, ValueRange) {
+  reader.loop(frame.begin, frame.end, 1, [&](Value task) {
     for (auto [number, value] : llvm::enumerate(end->getOperands())) {
       const TensorBuffer &buffer = frame.result(number);
       LeafBuilder::Values indices =
@@ -45,7 +45,6 @@ void moe::cpu::emitElements(KernelFrame &frame) {
       };
       nest();
     }
-    return LeafBuilder::Values();
   });
 }
 
@@ -59,7 +58,7 @@ void moe::cpu::emitPack(KernelFrame &frame, PackOp op) {
   RankedTensorType type = packed.getTensors().front();
   Type element = type.getElementType();
   Value base = frame.packed(op.getPacked());
-  reader.loop(frame.begin, frame.end, {}, [&](Value task, ValueRange) {
+  reader.loop(frame.begin, frame.end, 1, [&](Value task) {
     Value expert = l.div(task, shape.panels);
     Value panel = l.rem(task, shape.panels);
     Value first = l.mul(panel, shape.columns);
@@ -86,7 +85,7 @@ void moe::cpu::emitPack(KernelFrame &frame, PackOp op) {
     });
     const int64_t rest = shape.expertBytes - shape.panels * shape.panelBytes;
     if (rest == 0)
-      return LeafBuilder::Values();
+      return;
     l.when(l.equal(panel, l.i64(shape.panels - 1)), [&] {
       Value gap = l.offset(target, shape.panelBytes);
       Type i8 = l.b.getI8Type();
@@ -94,6 +93,5 @@ void moe::cpu::emitPack(KernelFrame &frame, PackOp op) {
         l.store(l.constant(i8, 0), l.element(gap, i8, i));
       });
     });
-    return LeafBuilder::Values();
   });
 }

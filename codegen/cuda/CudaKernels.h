@@ -33,7 +33,7 @@ inline constexpr int64_t indexWarps = 32;
 
 /// Tasks of a kernel that getUnsupported() has nothing against.
 KernelShape shapeOf(exec::KernelOp kernel);
-/// Its blocks. Scratch is theirs, in shared memory.
+/// Its blocks.
 LaunchAttr launchOf(exec::KernelOp kernel, TargetAttr target);
 
 /// Why a kernel, or an op that will be in one, cannot be emitted; empty if it
@@ -43,20 +43,17 @@ std::string whyUnsupported(mlir::Operation *op, TargetAttr target);
 /// How a kernel of ordinary ops is split: tasks are the leading dimensions of
 /// its results, or, where there are no others, runs of elementThreads.
 struct ElementGrid {
-  unsigned dims = 0;  ///< leading dimensions
-  bool runs = false;  ///< every thread has one index of them
+  unsigned dims = 0;      ///< leading dimensions
+  bool runs = false;      ///< every thread has one index of them
   mlir::AffineExpr count; ///< indices of them
 };
 ElementGrid elementGrid(exec::KernelOp kernel);
 
-/// Bytes of shared memory that a token's row work takes in a route kernel.
-int64_t routeTokenBytes(exec::KernelOp kernel);
-
 /// Warps of an index kernel and what its block keeps in shared memory: a
-/// counter an expert and warp, and offsets.
+/// counter an expert for each, and one in all.
 struct IndexShape {
   int64_t experts = 1, warps = 1;
-  explicit IndexShape(exec::KernelOp kernel, int64_t sharedBytes);
+  IndexShape(exec::KernelOp kernel, int64_t sharedBytesOfBlock);
   int64_t sharedBytes() const;
 };
 

@@ -31,23 +31,22 @@ bool moe::cuda::isAligned(GroupedMatmulOp op) {
 }
 
 MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan)
-    : columns(op.getNumColumns()), depth(op.getDepth()),
-      sides(op.getNumRhs()), groups(op.getNumGroups()), plan(plan) {
+    : columns(op.getNumColumns()), depth(op.getDepth()), sides(op.getNumRhs()),
+      groups(op.getNumGroups()), plan(plan) {
   const int tileM = plan.getTileM(), tileN = plan.getTileN(),
             stages = plan.getStages();
   const int tensors = sides;
   persistent = false;
   switch (plan.getMainloop()) {
   case MainLoop::Fma: {
-    // As square as 16 elements of a thread can be cut out of the tile.
-    threadM = tileM % 64 == 0 ? 4 : 2;
+    threadM = 4;
     threadN = 4;
     threads = tileM * tileN / (threadM * threadN);
     auto bytes = [](Type type) {
       return static_cast<int>(type.getIntOrFloatBitWidth() / 8);
     };
-    smem = sizes::fmaSharedBytes(tileM, tileN, plan.getTileK(), stages,
-                                 tensors, bytes(elementOf(op.getLhs())),
+    smem = sizes::fmaSharedBytes(tileM, tileN, plan.getTileK(), stages, tensors,
+                                 bytes(elementOf(op.getLhs())),
                                  bytes(op.getRhsType(0).getElementType()));
     break;
   }

@@ -27,7 +27,7 @@ bool isAligned(GroupedMatmulOp op);
 struct MatmulShape {
   int64_t columns, depth, sides, groups;
   MatmulAttr plan;
-  int64_t threads; ///< of a block
+  int64_t threads;                  ///< of a block
   int64_t threadM = 0, threadN = 0; ///< elements of a thread, fma
   int64_t warpsM = 0, warpsN = 0;   ///< warps over the tile, sm80_mma
   int64_t smem;                     ///< dynamic shared memory, bytes

@@ -92,8 +92,7 @@ LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 int64_t RowsAttr::getBytesPerExpert(ArrayRef<RankedTensorType> tensors) const {
   RankedTensorType type = tensors.front();
-  return sizes::packedBytes(tensors.size(),
-                            type.getDimSize(type.getRank() - 2),
+  return sizes::packedBytes(tensors.size(), type.getDimSize(type.getRank() - 2),
                             type.getDimSize(type.getRank() - 1),
                             type.getElementTypeBitWidth() / 8);
 }
@@ -127,11 +126,11 @@ LogicalResult MatmulAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   };
   const bool fma = loop == MainLoop::Fma;
   const bool wgmma = loop == MainLoop::Sm90Wgmma;
-  for (Field field : {Field{"tile_m", tileM, wgmma ? 64 : 16, 256,
-                            wgmma ? 64 : 16},
-                      Field{"tile_n", tileN, 16, 256, 16},
-                      Field{"tile_k", tileK, fma ? 8 : 64, 64, 8},
-                      Field{"stages", stages, 2, 8, 1}})
+  for (Field field :
+       {Field{"tile_m", tileM, wgmma ? 64 : 16, 256, wgmma ? 64 : 16},
+        Field{"tile_n", tileN, 16, 256, 16},
+        Field{"tile_k", tileK, fma ? 8 : 64, 64, 8},
+        Field{"stages", stages, 2, 8, 1}})
     if (field.value < field.low || field.value > field.high ||
         field.value % field.step != 0)
       return emitError() << "matmul by " << stringifyMainLoop(loop)

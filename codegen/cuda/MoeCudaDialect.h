@@ -23,9 +23,6 @@ namespace moe::cuda {
 /// The CUDA target of the module around `op`; null if it has none.
 TargetAttr getTarget(mlir::Operation *op);
 
-/// Threads of a block of a main loop.
-int64_t blockThreads(MatmulAttr plan);
-
 } // namespace moe::cuda
 
 #endif // MOE_CODEGEN_CUDA_MOECUDADIALECT_H

@@ -44,9 +44,9 @@ unsigned ElementReader::scopeOf(Value value) const {
 }
 
 LeafBuilder::Values
-ElementReader::loop(Value begin, Value end, ValueRange init,
+ElementReader::loop(Value begin, Value end, int64_t step, ValueRange init,
                     function_ref<Values(Value, ValueRange)> body) {
-  return l.loop(begin, end, 1, init, [&](Value i, ValueRange carried) {
+  return l.loop(begin, end, step, init, [&](Value i, ValueRange carried) {
     scopes.push_back(
         {i.getParentBlock()->getParentOp(), /*isBranch=*/false, {}});
     Values results = body(i, carried);
@@ -55,10 +55,20 @@ ElementReader::loop(Value begin, Value end, ValueRange init,
   });
 }
 
-void ElementReader::loop(Value end, function_ref<void(Value)> body) {
-  loop(l.i64(0), end, ValueRange(), [&](Value i, ValueRange) {
+void ElementReader::loop(Value begin, Value end, int64_t step,
+                         function_ref<void(Value)> body) {
+  loop(begin, end, step, ValueRange(), [&](Value i, ValueRange) {
     body(i);
     return Values();
+  });
+}
+
+void ElementReader::when(Value condition, function_ref<void()> body) {
+  l.when(condition, [&] {
+    scopes.push_back(
+        {l.b.getInsertionBlock()->getParentOp(), /*isBranch=*/true, {}});
+    body();
+    scopes.pop_back();
   });
 }
 
@@ -385,7 +395,7 @@ LeafBuilder::Values ElementReader::linalg(linalg::LinalgOp op,
                                                        ValueRange outputs) {
     if (depth < reductions.size()) {
       unsigned dim = reductions[depth];
-      return loop(l.i64(0), loopSize(op, dim), outputs,
+      return loop(l.i64(0), loopSize(op, dim), 1, outputs,
                   [&](Value i, ValueRange inner) {
                     iteration[dim] = i;
                     return nest(depth + 1, inner);

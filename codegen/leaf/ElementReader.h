@@ -45,9 +45,15 @@ public:
 
   /// Loops and branches are opened through the reader: what does not depend on
   /// a loop is computed before it, once.
-  Values loop(mlir::Value begin, mlir::Value end, mlir::ValueRange init,
+  Values loop(mlir::Value begin, mlir::Value end, int64_t step,
+              mlir::ValueRange init,
               llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
-  void loop(mlir::Value end, llvm::function_ref<void(mlir::Value)> body);
+  void loop(mlir::Value begin, mlir::Value end, int64_t step,
+            llvm::function_ref<void(mlir::Value)> body);
+  void loop(mlir::Value end, llvm::function_ref<void(mlir::Value)> body) {
+    loop(l.i64(0), end, 1, body);
+  }
+  void when(mlir::Value condition, llvm::function_ref<void()> body);
 
 private:
   using Key = std::vector<const void *>;

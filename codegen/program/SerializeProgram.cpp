@@ -93,7 +93,7 @@ private:
   LogicalResult writeArg(BlockArgument argument,
                          std::vector<std::unique_ptr<abi::ArgT>> &into);
   FailureOr<std::unique_ptr<abi::StepListT>> writeSteps(Block &block);
-  std::unique_ptr<abi::ExprT> expr(AffineMap map);
+  std::unique_ptr<abi::ExprT> expr(AffineMap map) { return serializeExpr(map); }
   /// Bytes of a buffer of the program.
   std::unique_ptr<abi::ExprT> bytesOf(Value buffer);
 
@@ -104,7 +104,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<abi::ExprT> ProgramWriter::expr(AffineMap map) {
+std::unique_ptr<abi::ExprT> moe::serializeExpr(AffineMap map) {
   Postfix postfix;
   postfix.visit(map.getResult(0));
   auto made = std::make_unique<abi::ExprT>();

@@ -16,6 +16,7 @@
 
 #include "moe/codegen/abi/program_generated.h"
 
+#include "mlir/IR/AffineMap.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include <memory>
@@ -28,6 +29,9 @@ namespace moe {
 /// entries. Kernels stand in the order of the module.
 mlir::FailureOr<std::unique_ptr<abi::VariantT>>
 serializeVariant(mlir::ModuleOp module);
+
+/// An expression of a program's dimensions: a map of one result.
+std::unique_ptr<abi::ExprT> serializeExpr(mlir::AffineMap map);
 
 /// The package's code of an element type; nothing for a type it has none for.
 /// Signless i8 is U8: bytes without a meaning of their own.

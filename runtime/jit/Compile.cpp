@@ -91,7 +91,7 @@ static Result<T> collected(MLIRContext &context, ErrorId id,
 
 static Result<std::unique_ptr<abi::VariantT>>
 compileVariant(ModuleOp module, const Target &target,
-               const PhaseOptions &options) {
+               const CodegenServices &services, const PhaseOptions &options) {
   if (Status status =
           runPhases(module, *target.backend, target.attribute, options);
       !status)
@@ -101,8 +101,8 @@ compileVariant(ModuleOp module, const Target &target,
       *module.getContext(), ErrorId::CompileFailed, "code generation failed",
       [&]() -> FailureOr<std::unique_ptr<abi::VariantT>> {
         auto made = serializeVariant(module);
-        if (failed(made) ||
-            failed(target.backend->addCode(module, target.attribute, **made)))
+        if (failed(made) || failed(target.backend->addCode(
+                                module, target.attribute, services, **made)))
           return failure();
         return std::move(*made);
       });
@@ -158,6 +158,7 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
   if (emit == "exec")
     phases->to = Phase::Exec;
   bool wantsIr = phases->to != Phase::Object;
+  const CodegenServices services;
   std::string ir = options.strip_ir ? "" : printed(**input);
 
   abi::PackageT package;
@@ -185,7 +186,8 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
         return status.takeError();
       return collected<std::string>(
           *context, ErrorId::CompileFailed, "code generation failed", [&] {
-            return target->backend->emit(*module, target->attribute, *kind);
+            return target->backend->emit(*module, target->attribute, *kind,
+                                         services);
           });
     }
     if (emit != "package")
@@ -193,7 +195,7 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
                    "unknown --emit=" + emit +
                        ", expected package, object, llvm, asm, cuda, ptx, "
                        "cubin, plan or exec");
-    auto variant = compileVariant(*module, *target, *phases);
+    auto variant = compileVariant(*module, *target, services, *phases);
     if (!variant)
       return variant.takeError();
     if (package.decisions.empty())

@@ -1,0 +1,217 @@
+//===- index.cuh - Capacity and groups --------------------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The index work of a layer: a stable counting sort of the slots by expert, by
+// one block. Each warp has a run of slots and a counter an expert. A count, a
+// scan over the warps, and a second walk give every slot its rank among those
+// of its expert; nothing is left to the order in which threads come by.
+//
+// Ids come from callers too: one that names no expert here counts as none, and
+// nothing is written outside of the buffers.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MOE_CODEGEN_CUDA_DEVICE_INDEX
+#define MOE_CODEGEN_CUDA_DEVICE_INDEX
+
+namespace moe {
+
+/// Words of shared memory: counters [Warps][Keys], totals [Keys].
+template <int Keys, int Warps> struct RankTable {
+  u32 base = sharedBase();
+  MOE_DEVICE u32 counter(i32 warp, i32 key) const {
+    return base + 4 * (warp * Keys + key);
+  }
+  MOE_DEVICE u32 total(i32 key) const {
+    return base + 4 * (Warps * Keys + key);
+  }
+};
+
+/// The lanes of the warp with the same key, which is in [-1, Keys).
+template <int Keys> MOE_DEVICE u32 lanesWith(i32 key) {
+  u32 lanes = 0xffffffff;
+  for (i32 bit = 1; bit <= Keys; bit *= 2) {
+    const bool mine = ((key + 1) & bit) != 0;
+    const u32 theirs = ballot(mine);
+    lanes &= mine ? theirs : ~theirs;
+  }
+  return lanes;
+}
+
+/// Calls body(v, key, rank) for every v in [0, count), where rank is how many
+/// before v have its key; `between` runs when the totals of all keys are in the
+/// table. keyOf(v) is in [-1, Keys); -1 has no rank.
+template <int Keys, int Warps, class KeyOf, class Between, class Body>
+MOE_DEVICE void rankByKey(i32 count, KeyOf keyOf, Between between, Body body) {
+  const RankTable<Keys, Warps> table;
+  const i32 thread = threadIdx.x, warp = thread / 32, lane = thread % 32;
+  syncBlock(); // others are done with shared memory
+  for (i32 i = thread; i < Keys * Warps; i += 32 * Warps)
+    sts<u32>(table.base + 4 * i, 0);
+  syncBlock();
+  const i32 run = ceilDiv(ceilDiv(count, Warps), 32) * 32;
+  const i32 first = min(warp * run, count), last = min(first + run, count);
+  for (i32 v = first + lane; v < last; v += 32)
+    if (const i32 key = keyOf(v); key >= 0)
+      addAtomicShared(table.counter(warp, key), 1);
+  syncBlock();
+  for (i32 key = thread; key < Keys; key += 32 * Warps) {
+    u32 sum = 0;
+    for (i32 w = 0; w < Warps; ++w) {
+      const u32 mine = lds<u32>(table.counter(w, key));
+      sts(table.counter(w, key), sum);
+      sum += mine;
+    }
+    sts(table.total(key), sum);
+  }
+  syncBlock();
+  between(table);
+  syncBlock();
+  for (i32 start = first; start < last; start += 32) {
+    const i32 v = start + lane;
+    const i32 key = v < last ? keyOf(v) : -1;
+    const u32 peers = lanesWith<Keys>(key);
+    const i32 before = popCount(peers & ((1u << lane) - 1));
+    i32 rank = 0;
+    if (key >= 0)
+      rank = lds<u32>(table.counter(warp, key));
+    syncWarp();
+    if (key >= 0 && before == 0)
+      sts<u32>(table.counter(warp, key), rank + popCount(peers));
+    syncWarp();
+    if (v < last)
+      body(v, key, rank + before);
+  }
+  syncBlock();
+}
+
+/// Sorts slots by expert: [First, First + Local) of Experts are here. Writes
+/// offsets [Experts + 1] and, unless they are null, the slot of each row and
+/// the row of each slot, -1 for none. idOf(slot) may read rowOfSlot.
+template <int Experts, int First, int Local, int Warps, class IdOf>
+MOE_DEVICE void groupSlots(i32 slots, IdOf idOf, i32 *offsets, i32 *slotOfRow,
+                           i32 *rowOfSlot) {
+  const i32 thread = threadIdx.x;
+  auto keyOf = [&](i32 slot) {
+    const i32 id = idOf(slot);
+    return u32(id - First) < u32(Local) ? id : -1;
+  };
+  // Totals become offsets: a scan, by the first warp.
+  auto scan = [&](const RankTable<Experts, Warps> &table) {
+    if (thread >= 32)
+      return;
+    i32 rows = 0;
+    for (i32 base = 0; base < Experts; base += 32) {
+      const i32 expert = base + thread;
+      const i32 mine = expert < Experts ? lds<i32>(table.total(expert)) : 0;
+      const i32 through = rows + inclusiveScan(mine);
+      if (expert < Experts) {
+        sts(table.total(expert), through - mine);
+        store(offsets + expert, through - mine);
+      }
+      rows = shflIndex(through, 31);
+    }
+    if (thread == 0)
+      store(offsets + Experts, rows);
+  };
+  const RankTable<Experts, Warps> table;
+  auto place = [&](i32 slot, i32 expert, i32 rank) {
+    if (!rowOfSlot)
+      return;
+    const i32 row = expert < 0 ? -1 : lds<i32>(table.total(expert)) + rank;
+    store(rowOfSlot + slot, row);
+    if (row >= 0)
+      store(slotOfRow + row, slot);
+  };
+  rankByKey<Experts, Warps>(slots, keyOf, scan, place);
+  if (!slotOfRow)
+    return;
+  for (i32 row = load(offsets + Experts) + thread; row < slots;
+       row += 32 * Warps)
+    store(slotOfRow + row, -1);
+  syncBlock();
+}
+
+/// Limits every expert to `cap` slots, by slots or by ranks (every token's
+/// first slot before any second). keep(slot, id) gets the id, or -1.
+template <int Experts, int Warps, bool RankMajor, class Keep>
+MOE_DEVICE void limitSlots(i32 tokens, i32 slotsPerToken, i64 cap,
+                           const i32 *ids, Keep keep) {
+  auto slotOf = [&](i32 v) {
+    return RankMajor ? v % tokens * slotsPerToken + v / tokens : v;
+  };
+  auto keyOf = [&](i32 v) {
+    const i32 id = load(ids + slotOf(v));
+    return u32(id) < u32(Experts) ? id : -1;
+  };
+  rankByKey<Experts, Warps>(
+      tokens * slotsPerToken, keyOf, [](const RankTable<Experts, Warps> &) {},
+      [&](i32 v, i32 expert, i32 rank) {
+        keep(slotOf(v), expert >= 0 && rank < cap ? expert : -1);
+      });
+}
+
+/// The first slot whose id is not in [-1, Experts); -1 if there is none.
+template <int Experts, int Warps, class IdOf>
+MOE_DEVICE void checkIds(i32 slots, IdOf idOf, i64 *status) {
+  const i32 thread = threadIdx.x;
+  i32 first = slots;
+  for (i32 slot = thread; slot < slots && first == slots; slot += 32 * Warps)
+    if (u32(idOf(slot) + 1) > u32(Experts))
+      first = slot;
+  for (i32 mask = 16; mask > 0; mask /= 2)
+    first = min(first, shflXor(first, mask));
+  syncBlock(); // others are done with shared memory
+  if (thread % 32 == 0)
+    sts(sharedBase() + thread / 8, first);
+  syncBlock();
+  if (thread == 0) {
+    for (i32 warp = 1; warp < Warps; ++warp)
+      first = min(first, lds<i32>(sharedBase() + 4 * warp));
+    store(status, first < slots ? i64(first) : i64(-1));
+  }
+  syncBlock();
+}
+
+/// Offsets that came from outside: made to ascend and stay within the rows.
+/// slotOfRow, unless it is null, is -1 throughout.
+template <int Experts, int Warps, class OffsetOf>
+MOE_DEVICE void groupOffsets(i32 rows, OffsetOf offsetOf, i32 *offsets,
+                             i32 *slotOfRow) {
+  const i32 thread = threadIdx.x;
+  if (thread < 32) {
+    i32 most = 0;
+    for (i32 base = 0; base <= Experts; base += 32) {
+      const i32 e = base + thread;
+      i32 offset = max(most, e <= Experts ? offsetOf(e) : 0);
+      for (i32 delta = 1; delta < 32; delta *= 2) {
+        const i32 below = shflUp(offset, delta);
+        offset = thread >= delta ? max(offset, below) : offset;
+      }
+      if (e <= Experts)
+        store(offsets + e, min(offset, rows));
+      most = shflIndex(offset, 31);
+    }
+  }
+  if (slotOfRow)
+    for (i32 row = thread; row < rows; row += 32 * Warps)
+      store(slotOfRow + row, -1);
+  syncBlock();
+}
+
+/// Copies offsets [Experts + 1].
+template <int Experts, int Warps>
+MOE_DEVICE void copyOffsets(const i32 *from, i32 *to) {
+  for (i32 e = threadIdx.x; e <= Experts; e += 32 * Warps)
+    store(to + e, load(from + e));
+  syncBlock();
+}
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CUDA_DEVICE_INDEX
