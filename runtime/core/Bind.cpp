@@ -47,9 +47,7 @@ struct Item {
 /// What a worker keeps between units.
 struct Worker {
   std::vector<std::vector<std::byte>> values;
-  std::vector<void *> buffers;
-  std::vector<size_t> readBytes;
-  os::Memory scratch;
+  std::vector<std::span<const std::byte>> sources;
 };
 
 std::string shapeText(DType dtype, const std::vector<int64_t> &shape) {
@@ -63,9 +61,8 @@ Error inParam(const abi::Param &param, Error error) {
 
 class Binder {
 public:
-  Binder(const Program &program, const WeightSource &source,
-         const BindOptions &options)
-      : program(program), source(source), options(options) {}
+  Binder(Packer &packer, const WeightSource &source, const BindOptions &options)
+      : packer(packer), source(source), options(options) {}
 
   Status addParam(const abi::Param &param, std::byte *packed);
   /// WeightMissing if a tensor was.
@@ -83,7 +80,7 @@ private:
                      const std::byte *data) const;
   void report(const Item &item);
 
-  const Program &program;
+  Packer &packer;
   const WeightSource &source;
   const BindOptions &options;
   std::vector<Item> items;
@@ -185,23 +182,9 @@ Status Binder::missing() const {
 
 Status Binder::pack() {
   const uint32_t threads = std::max(options.threads, 1u);
-  size_t scratchBytes = 0;
-  for (const Item &item : items)
-    if (item.table->kernel() >= 0)
-      scratchBytes = std::max<size_t>(
-          scratchBytes,
-          program.variant()
-              .kernels()
-              ->Get(static_cast<flatbuffers::uoffset_t>(item.table->kernel()))
-              ->scratch());
   std::vector<Worker> workers(threads);
-  for (Worker &worker : workers) {
-    Result<os::Memory> memory =
-        os::Memory::allocate(scratchBytes, "scratch of weight packing");
-    if (!memory)
-      return memory.takeError();
-    worker.scratch = *std::move(memory);
-  }
+  if (Status status = packer.start(threads); !status)
+    return status;
 
   std::atomic<bool> failed{false};
   auto fail = [&](Error error) {
@@ -233,51 +216,36 @@ Status Binder::pack() {
       });
   if (failure)
     return std::move(*failure);
-  return {};
+  return packer.finish();
 }
 
 Status Binder::packUnit(const Item &item, uint64_t unit, Worker &worker,
                         uint32_t number) const {
   const size_t count = item.inputs.size();
   worker.values.resize(std::max(worker.values.size(), count));
-  worker.buffers.assign(count + 1, nullptr);
+  worker.sources.clear();
   for (size_t i = 0; i < count; ++i) {
     const Input &input = item.inputs[i];
     const size_t tensor = input.table->per_expert() ? unit : 0;
     const int64_t begin =
         input.table->offset() + static_cast<int64_t>(unit) * input.step;
+    const int64_t reach = input.view.reach();
     const std::byte *data =
         source.read(input.names[tensor], input.tensors[tensor], begin,
-                    begin + input.view.reach(), worker.values[i]);
+                    begin + reach, worker.values[i]);
     Status status = checkValues(item, input, input.names[tensor], begin, data);
     if (!status)
       return status;
-    worker.buffers[i] = const_cast<std::byte *>(data);
+    worker.sources.emplace_back(data, static_cast<size_t>(reach) *
+                                          byteSize(input.tensors[0].dtype));
   }
-
   const uint64_t unitBytes = item.table->bytes() / item.table->units();
-  std::byte *target = item.packed + unit * unitBytes;
-  worker.buffers[count] = target;
-  if (item.table->kernel() >= 0) {
-    const moe_kernel_args args{worker.buffers.data(), nullptr};
-    program.function(static_cast<uint32_t>(item.table->kernel()))(
-        &args, 0, item.table->tasks(), number, worker.scratch.data());
-  } else {
-    const size_t size = byteSize(item.inputs[0].tensors[0].dtype);
-    item.inputs[0].view.forEachRun([&](int64_t offset, int64_t run) {
-      const size_t bytes = static_cast<size_t>(run) * size;
-      std::memcpy(target,
-                  static_cast<const std::byte *>(worker.buffers[0]) +
-                      static_cast<size_t>(offset) * size,
-                  bytes);
-      target += bytes;
-    });
-  }
-  for (size_t i = 0; i < count; ++i)
-    source.release(static_cast<const std::byte *>(worker.buffers[i]),
-                   static_cast<size_t>(item.inputs[i].view.reach()) *
-                       byteSize(item.inputs[i].tensors[0].dtype));
-  return {};
+  Status status = packer.pack({item.table, worker.sources, &item.inputs[0].view,
+                               item.packed + unit * unitBytes, unitBytes},
+                              number);
+  for (std::span<const std::byte> read : worker.sources)
+    source.release(read.data(), read.size());
+  return status;
 }
 
 Status Binder::checkValues(const Item &item, const Input &input,
@@ -350,8 +318,8 @@ std::vector<std::string> unusedOfLayer(const std::vector<std::string> &used,
 
 uint64_t Bound::bytes() const {
   uint64_t sum = 0;
-  for (const os::Memory &memory : params)
-    sum += memory.size();
+  for (uint32_t index : owner->params())
+    sum += owner->variant().params()->Get(index)->bytes();
   return sum;
 }
 
@@ -370,15 +338,15 @@ moe::core::bind(std::shared_ptr<const Program> program,
                      " has weights; give a checkpoint's folder, a seed for "
                      "random ones, or named tensors");
 
-  Binder binder(*program, *source, options);
+  bound->packer = options.packer ? options.packer : hostPacker(*program);
+  Binder binder(*bound->packer, *source, options);
   for (uint32_t index : program->params()) {
     const abi::Param &param = *params[index];
-    Result<os::Memory> memory = os::Memory::allocate(
-        param.bytes(), "parameter " + quote(param.name()->string_view()));
-    if (!memory)
-      return memory.takeError();
-    bound->params[index] = *std::move(memory);
-    Status status = binder.addParam(param, bound->params[index].data());
+    Result<std::byte *> placed = bound->packer->allocate(param);
+    if (!placed)
+      return placed.takeError();
+    bound->params[index] = *placed;
+    Status status = binder.addParam(param, *placed);
     if (!status)
       return status.takeError();
   }

@@ -14,7 +14,7 @@
 #ifndef MOE_RUNTIME_CORE_BIND_H
 #define MOE_RUNTIME_CORE_BIND_H
 
-#include "moe/runtime/core/OsMemory.h"
+#include "moe/runtime/core/Packer.h"
 #include "moe/runtime/core/Program.h"
 #include "moe/runtime/core/ThreadPool.h"
 #include "moe/runtime/core/WeightSource.h"
@@ -31,6 +31,8 @@ struct BindOptions {
   /// Bytes of packed weights that are done, and all of them. Called by any
   /// thread, one at a time; may not throw.
   std::function<void(uint64_t done, uint64_t total)> progress;
+  /// Null: the host's, with the program's own kernels.
+  std::shared_ptr<Packer> packer = nullptr;
 };
 
 /// Immutable: any number of threads may run it, with a workspace each.
@@ -38,8 +40,9 @@ class Bound {
 public:
   const Program &program() const { return *owner; }
   const std::shared_ptr<const Program> &sharedProgram() const { return owner; }
-  /// Parameter `index` of the variant; null if the program does not name it.
-  std::byte *param(uint32_t index) const { return params[index].data(); }
+  /// Parameter `index` of the variant, as its packer placed it; null if the
+  /// program does not name it.
+  std::byte *param(uint32_t index) const { return params[index]; }
   /// Bytes of all parameters.
   uint64_t bytes() const;
   /// Stored tensors that were read, sorted.
@@ -53,7 +56,8 @@ private:
   bind(std::shared_ptr<const Program>, const WeightSource *,
        const BindOptions &);
   std::shared_ptr<const Program> owner;
-  std::vector<os::Memory> params;
+  std::shared_ptr<Packer> packer;
+  std::vector<std::byte *> params;
   std::vector<std::string> usedNames, unusedNames;
 };
 

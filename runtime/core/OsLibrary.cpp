@@ -41,6 +41,15 @@ Result<Library> Library::open(const std::string &path) {
   return Library(handle);
 }
 
+Result<Library> Library::find(const std::string &name) {
+  if (void *handle =
+          ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))
+    return Library(handle);
+  const char *reason = ::dlerror();
+  return Error(ErrorId::FileNotFound, quote(name) + " cannot be loaded: " +
+                                          (reason ? reason : "no reason"));
+}
+
 void *Library::symbol(const char *name) const { return ::dlsym(handle, name); }
 
 std::string moe::core::os::folderOfThisLibrary() {

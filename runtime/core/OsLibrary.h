@@ -29,6 +29,8 @@ public:
   /// Its symbols are for us alone. FileNotFound or FileUnreadable with what the
   /// loader said.
   static Result<Library> open(const std::string &path);
+  /// The same for a name that the system looks up in its folders.
+  static Result<Library> find(const std::string &name);
   /// Null if there is none.
   void *symbol(const char *name) const;
 

@@ -13,8 +13,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "moe/runtime/core/Run.h"
+#include "moe/runtime/core/DefaultFloats.h"
 #include "moe/runtime/core/DimExpr.h"
-#include "moe/runtime/core/RunState.h"
 
 #include <chrono>
 #include <cstring>
@@ -22,14 +23,103 @@
 using namespace moe;
 using namespace moe::core;
 
+namespace moe::core {
+
+/// A run in progress.
+class Run {
+public:
+  Run(const Bound &bound, Workspace &workspace, const RunOptions &options);
+  Status run(std::span<const Operand> inputs, std::span<const Operand> outputs);
+
+private:
+  using Buffer = RunTables::Buffer;
+
+  // Before the first step.
+  Status placeBuffers();
+  Status placeSlices(int64_t arena);
+
+  // The steps.
+  Status execute(const abi::StepList &list);
+  Status launch(const abi::Launch &launch);
+  Status copy(const abi::Copy &copy);
+  Status check(const abi::Check &check);
+  Buffer resolve(const abi::BufferRef &reference) const;
+  std::optional<int64_t> readI64(const abi::BufferRef &reference) const;
+  Error broken(const std::string &what) const;
+
+  const Bound &bound;
+  const Program &program;
+  Workspace &workspace;
+  RunTables &tables;
+  uint32_t threads;
+  bool timing;
+  std::byte *scratch = nullptr;
+  size_t scratchBytes = 0;
+};
+
+} // namespace moe::core
+
+Run::Run(const Bound &bound, Workspace &workspace, const RunOptions &options)
+    : bound(bound), program(bound.program()), workspace(workspace),
+      tables(workspace.tables),
+      threads(options.threads ? options.threads : workspace.capacity.threads),
+      timing(options.timing) {}
+
+Status Run::run(std::span<const Operand> inputs,
+                std::span<const Operand> outputs) {
+  Seat seat(workspace.busy);
+  if (!seat)
+    return Seat::taken();
+  Status status = tables.take(program, inputs, outputs);
+  if (status && threads > workspace.capacity.threads)
+    status = Error(ErrorId::WorkspaceTooSmall,
+                   "the workspace was made for " +
+                       std::to_string(workspace.capacity.threads) +
+                       " threads, the run asks for " + std::to_string(threads));
+  if (status)
+    status = placeBuffers();
+  if (!status)
+    return status;
+  return execute(*program.table().steps());
+}
+
+/// Lays slices, outputs that nobody asked for and scratch out in the memory.
+Status Run::placeBuffers() {
+  const abi::Program &table = program.table();
+  const int64_t arena = evaluate(*table.workspace(), tables.dims);
+  if (arena < 0)
+    return broken("the workspace has a negative size");
+  std::byte *const memory = workspace.memory.data();
+  size_t used = roundUp64(static_cast<size_t>(arena));
+  for (flatbuffers::uoffset_t i = 0; i < table.outputs()->size(); ++i) {
+    RunTables::Buffer &output = tables.outputs[i];
+    if (output.data)
+      continue;
+    output.data = memory + used;
+    used += roundUp64(output.bytes);
+  }
+  scratch = memory + used;
+  scratchBytes = program.scratchBytes();
+  used += scratchBytes * threads;
+  if (used > workspace.memory.size())
+    return Error(ErrorId::WorkspaceTooSmall,
+                 "the run needs a workspace of " + std::to_string(used) +
+                     " bytes, this one has " +
+                     std::to_string(workspace.memory.size()) +
+                     "; make it for larger dimensions or more threads");
+  if (workspace.options.poison && used)
+    std::memset(memory, 0xFF, used);
+  return placeSlices(arena);
+}
+
 Run::Buffer Run::resolve(const abi::BufferRef &reference) const {
   switch (reference.kind()) {
   case abi::BufferKind::Input:
-    return workspace.inputs[reference.index()];
+    return tables.inputs[reference.index()];
   case abi::BufferKind::Output:
-    return workspace.outputs[reference.index()];
+    return tables.outputs[reference.index()];
   case abi::BufferKind::Slice:
-    return workspace.slices[reference.index()];
+    return tables.slices[reference.index()];
   default:
     return {bound.param(reference.index()),
             program.variant().params()->Get(reference.index())->bytes()};
@@ -56,13 +146,13 @@ Status Run::placeSlices(int64_t arena) {
   const abi::Program &table = program.table();
   for (flatbuffers::uoffset_t i = 0; i < table.slices()->size(); ++i) {
     const abi::Slice &slice = *table.slices()->Get(i);
-    const int64_t offset = evaluate(*slice.offset(), workspace.dims);
-    const int64_t bytes = evaluate(*slice.bytes(), workspace.dims);
+    const int64_t offset = evaluate(*slice.offset(), tables.dims);
+    const int64_t bytes = evaluate(*slice.bytes(), tables.dims);
     if (offset < 0 || bytes < 0 || offset + bytes > arena)
       return broken("slice " + std::to_string(i) +
                     " lies outside of the workspace");
-    workspace.slices[i] = {workspace.memory.data() + offset,
-                           static_cast<size_t>(bytes)};
+    tables.slices[i] = {workspace.memory.data() + offset,
+                        static_cast<size_t>(bytes)};
   }
   return {};
 }
@@ -82,7 +172,7 @@ Status Run::execute(const abi::StepList &list) {
       break;
     default: {
       const abi::Switch &choice = *step->body_as_Switch();
-      const int64_t value = workspace.dims[choice.dim()];
+      const int64_t value = tables.dims[choice.dim()];
       flatbuffers::uoffset_t i = 0;
       while (i < choice.buckets()->size() && value >= choice.buckets()->Get(i))
         ++i;
@@ -98,7 +188,7 @@ Status Run::execute(const abi::StepList &list) {
 Status Run::launch(const abi::Launch &launch) {
   int64_t tasks = 0;
   if (launch.tasks()) {
-    tasks = evaluate(*launch.tasks(), workspace.dims);
+    tasks = evaluate(*launch.tasks(), tables.dims);
   } else {
     std::optional<int64_t> count = readI64(*launch.count());
     if (!count || __builtin_mul_overflow(*count, launch.multiplier(), &tasks))
@@ -111,8 +201,7 @@ Status Run::launch(const abi::Launch &launch) {
 
   for (flatbuffers::uoffset_t i = 0; i < launch.args()->size(); ++i)
     workspace.launchArgs[i] = resolve(*launch.args()->Get(i)).data;
-  const moe_kernel_args args{workspace.launchArgs.data(),
-                             workspace.dims.data()};
+  const moe_kernel_args args{workspace.launchArgs.data(), tables.dims.data()};
   const moe_kernel_fn function = program.function(launch.kernel());
   std::byte *const scratch = this->scratch;
   const size_t scratchBytes = this->scratchBytes;
@@ -121,10 +210,11 @@ Status Run::launch(const abi::Launch &launch) {
   const Clock::time_point begin = timing ? Clock::now() : Clock::time_point();
   workspace.executor.run(static_cast<uint64_t>(tasks), threads,
                          [&](uint64_t first, uint64_t last, uint32_t worker) {
+                           DefaultFloats floats;
                            function(&args, first, last, worker,
                                     scratch + worker * scratchBytes);
                          });
-  KernelUse &use = workspace.used[launch.kernel()];
+  KernelUse &use = tables.used[launch.kernel()];
   ++use.launches;
   use.tasks += static_cast<uint64_t>(tasks);
   if (timing)
@@ -136,7 +226,7 @@ Status Run::launch(const abi::Launch &launch) {
 Status Run::copy(const abi::Copy &copy) {
   const Buffer source = resolve(*copy.source());
   const Buffer target = resolve(*copy.target());
-  const int64_t bytes = evaluate(*copy.bytes(), workspace.dims);
+  const int64_t bytes = evaluate(*copy.bytes(), tables.dims);
   if (bytes < 0 || static_cast<size_t>(bytes) > source.bytes ||
       static_cast<size_t>(bytes) > target.bytes)
     return broken("a copy of " + std::to_string(bytes) +

@@ -19,15 +19,6 @@
 
 namespace moe::core {
 
-/// An input or output of a run: contiguous, row-major, of any alignment its
-/// element type allows. `data` may be null if there are no elements.
-struct Operand {
-  std::string_view name;
-  DType dtype = DType::F32;
-  std::span<const int64_t> shape;
-  void *data = nullptr;
-};
-
 struct RunOptions {
   /// At most the workspace's; 0: all of them.
   uint32_t threads = 0;

@@ -21,19 +21,12 @@ Error Seat::taken() {
 
 Result<std::unique_ptr<Workspace>> Workspace::create(const WorkspaceSize &size,
                                                      WorkspaceOptions options) {
-  std::unique_ptr<Workspace> workspace(new Workspace);
+  std::unique_ptr<Workspace> workspace(new Workspace(size));
   Result<os::Memory> memory =
       os::Memory::allocate(size.bytes(), "the workspace");
   if (!memory)
     return memory.takeError();
   workspace->memory = *std::move(memory);
-  workspace->capacity = size;
-  workspace->inputs.resize(size.inputs);
-  workspace->outputs.resize(size.outputs);
-  workspace->slices.resize(size.slices);
-  workspace->launchArgs.resize(size.launchArgs);
-  workspace->dims.resize(size.dims);
-  workspace->used.resize(size.kernels);
   workspace->executor =
       options.executor ? *options.executor : workspace->pool.executor();
   if (!options.executor)

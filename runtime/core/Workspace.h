@@ -17,7 +17,7 @@
 #define MOE_RUNTIME_CORE_WORKSPACE_H
 
 #include "moe/runtime/core/OsMemory.h"
-#include "moe/runtime/core/Program.h"
+#include "moe/runtime/core/RunTables.h"
 #include "moe/runtime/core/ThreadPool.h"
 
 #include <atomic>
@@ -33,14 +33,6 @@ struct WorkspaceOptions {
   /// Fills the memory with 0xFF (NaN of every float type, id -1) before each
   /// run: what a program reads without having written it shows.
   bool poison = false;
-};
-
-/// What the last run did with one kernel.
-struct KernelUse {
-  uint32_t launches = 0;
-  uint64_t tasks = 0;
-  /// Only if the run was timed.
-  uint64_t nanoseconds = 0;
 };
 
 /// Holds a flag for one call, unless another call holds it.
@@ -70,27 +62,20 @@ public:
 
   const WorkspaceSize &size() const { return capacity; }
   /// By kernel of the variant that ran last.
-  std::span<const KernelUse> kernels() const { return used; }
+  std::span<const KernelUse> kernels() const { return tables.used; }
 
 private:
   friend class Run;
-  Workspace() = default;
-
-  /// A buffer as a run sees it.
-  struct Buffer {
-    void *data = nullptr;
-    size_t bytes = 0;
-  };
+  explicit Workspace(const WorkspaceSize &size)
+      : capacity(size), tables(size), launchArgs(size.launchArgs) {}
 
   WorkspaceSize capacity;
   WorkspaceOptions options;
   ThreadPool pool;
   Executor executor;
   os::Memory memory;
-  std::vector<Buffer> inputs, outputs, slices;
+  RunTables tables;
   std::vector<void *> launchArgs;
-  std::vector<int64_t> dims;
-  std::vector<KernelUse> used;
   std::atomic_flag busy;
 };
 

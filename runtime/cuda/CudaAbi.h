@@ -44,6 +44,7 @@ enum class CuResult : int {
   LaunchFailed = 719,
   SystemDriverMismatch = 803,
   CompatNotSupported = 804,
+  StreamCaptureUnsupported = 900,
 };
 
 using CuDevice = int;
@@ -184,6 +185,7 @@ inline constexpr int tensorMapFillZero = 0;
   X(cuEventCreate, cuEventCreate, (CuEvent * event, unsigned flags))           \
   X(cuEventDestroy, cuEventDestroy_v2, (CuEvent event))                        \
   X(cuEventRecord, cuEventRecord, (CuEvent event, CuStream stream))            \
+  X(cuEventSynchronize, cuEventSynchronize, (CuEvent event))                   \
   X(cuEventElapsedTime, cuEventElapsedTime,                                    \
     (float *milliseconds, CuEvent begin, CuEvent end))
 

@@ -1,4 +1,4 @@
-//===- RunEntry.cpp - What a run checks before its first step ---*- C++ -*-===//
+//===- RunTables.cpp - What one run is about --------------------*- C++ -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,19 +6,17 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Names, element types, shapes, dimensions, aliases, memory: in this order, so
-// that a message speaks of the mistake and not of what follows from it. Only a
-// failing run makes strings.
+// Names, element types, shapes, dimensions, aliases: in this order, so that a
+// message speaks of the mistake and not of what follows from it. Only a failing
+// run makes strings.
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/runtime/core/DimExpr.h"
-#include "moe/runtime/core/RunState.h"
+#include "moe/runtime/core/RunTables.h"
 #include "moe/runtime/core/Spelling.h"
 #include "moe/runtime/core/Tensor.h"
 
-#include <cfenv>
-#include <cstring>
+#include <algorithm>
 
 using namespace moe;
 using namespace moe::core;
@@ -83,80 +81,49 @@ Error wrongDType(const char *kind, const abi::Arg &arg, DType found) {
               expected};
 }
 
-size_t roundUp64(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 bool overlap(const void *a, size_t aBytes, const void *b, size_t bBytes) {
   const auto x = reinterpret_cast<uintptr_t>(a);
   const auto y = reinterpret_cast<uintptr_t>(b);
   return aBytes && bBytes && x < y + bBytes && y < x + aBytes;
 }
 
-/// The default floating-point environment while kernels run on the caller's
-/// thread: a row's bits depend neither on the application's settings nor on the
-/// thread that computes it.
-class DefaultFloats {
+/// The checks of one run.
+class Entry {
 public:
-  DefaultFloats() {
-    std::fegetenv(&saved);
-    std::fesetenv(FE_DFL_ENV);
-  }
-  ~DefaultFloats() { std::fesetenv(&saved); }
+  Entry(const Program &program, RunTables &tables)
+      : program(program), tables(tables) {}
+  Status checkTables();
+  Status takeInputs(std::span<const Operand> inputs);
+  Status takeOutputs(std::span<const Operand> outputs);
+  Status checkAliases();
 
 private:
-  std::fenv_t saved;
+  Status takeInput(const abi::Arg &arg, const Operand &operand);
+
+  const Program &program;
+  RunTables &tables;
 };
 
 } // namespace
 
-Run::Run(const Bound &bound, Workspace &workspace, const RunOptions &options)
-    : bound(bound), program(bound.program()), workspace(workspace),
-      threads(options.threads ? options.threads : workspace.capacity.threads),
-      timing(options.timing) {}
-
-Status Run::run(std::span<const Operand> inputs,
-                std::span<const Operand> outputs) {
-  Seat seat(workspace.busy);
-  if (!seat)
-    return Seat::taken();
-  Status status = checkWorkspace();
-  if (status)
-    status = takeInputs(inputs);
-  if (status)
-    status = takeOutputs(outputs);
-  if (status)
-    status = checkAliases();
-  if (status)
-    status = placeBuffers();
-  if (!status)
-    return status;
-  workspace.used.assign(program.variant().kernels()->size(), {});
-  DefaultFloats floats;
-  return execute(*program.table().steps());
-}
-
-Status Run::checkWorkspace() {
+Status Entry::checkTables() {
   const abi::Program &table = program.table();
-  if (workspace.inputs.size() < table.inputs()->size() ||
-      workspace.outputs.size() < table.outputs()->size() ||
-      workspace.slices.size() < table.slices()->size() ||
-      workspace.launchArgs.size() < program.launchArgs() ||
-      workspace.dims.size() < table.dims()->size() ||
-      workspace.used.capacity() < program.variant().kernels()->size())
+  if (tables.inputs.size() < table.inputs()->size() ||
+      tables.outputs.size() < table.outputs()->size() ||
+      tables.slices.size() < table.slices()->size() ||
+      tables.launchArgs < program.launchArgs() ||
+      tables.dims.size() < table.dims()->size() ||
+      tables.used.capacity() < program.variant().kernels()->size())
     return Error(ErrorId::WorkspaceTooSmall,
                  "the workspace was made for another program, which has fewer "
                  "buffers than " +
                      quote(program.name()));
-  if (threads > workspace.capacity.threads)
-    return Error(ErrorId::WorkspaceTooSmall,
-                 "the workspace was made for " +
-                     std::to_string(workspace.capacity.threads) +
-                     " threads, the run asks for " + std::to_string(threads));
   return {};
 }
 
-Status Run::takeInputs(std::span<const Operand> inputs) {
+Status Entry::takeInputs(std::span<const Operand> inputs) {
   const abi::Program &table = program.table();
-  std::fill(workspace.dims.begin(), workspace.dims.end(), -1);
+  std::fill(tables.dims.begin(), tables.dims.end(), -1);
   for (flatbuffers::uoffset_t i = 0; i < table.inputs()->size(); ++i) {
     const abi::Arg &arg = *table.inputs()->Get(i);
     const Operand *operand = find(inputs, arg);
@@ -169,19 +136,20 @@ Status Run::takeInputs(std::span<const Operand> inputs) {
     Status status = takeInput(arg, *operand);
     if (!status)
       return status;
-    workspace.inputs[i].data = operand->data;
+    tables.inputs[i].data = operand->data;
+    tables.inputs[i].onDevice = operand->onDevice;
   }
   if (inputs.size() > table.inputs()->size())
     return unknownOperand(inputs, *table.inputs(), "input",
                           ErrorId::InputUnknown);
   for (flatbuffers::uoffset_t i = 0; i < table.inputs()->size(); ++i)
-    workspace.inputs[i].bytes =
-        static_cast<size_t>(argBytes(*table.inputs()->Get(i), workspace.dims));
+    tables.inputs[i].bytes =
+        static_cast<size_t>(argBytes(*table.inputs()->Get(i), tables.dims));
   return {};
 }
 
 /// Compares shapes and learns the dimensions.
-Status Run::takeInput(const abi::Arg &arg, const Operand &operand) {
+Status Entry::takeInput(const abi::Arg &arg, const Operand &operand) {
   const abi::Program &table = program.table();
   const std::string_view label = arg.name()->string_view();
   if (static_cast<uint8_t>(operand.dtype) != arg.dtype())
@@ -203,7 +171,7 @@ Status Run::takeInput(const abi::Arg &arg, const Operand &operand) {
       continue;
     }
     const auto dim = static_cast<flatbuffers::uoffset_t>(arg.dims()->Get(i));
-    int64_t &known = workspace.dims[dim];
+    int64_t &known = tables.dims[dim];
     const std::string_view dimName =
         table.dims()->Get(dim)->name()->string_view();
     if (size < 0 || (known >= 0 && size != known))
@@ -223,13 +191,13 @@ Status Run::takeInput(const abi::Arg &arg, const Operand &operand) {
   return {};
 }
 
-Status Run::takeOutputs(std::span<const Operand> outputs) {
+Status Entry::takeOutputs(std::span<const Operand> outputs) {
   const abi::Program &table = program.table();
   size_t matched = 0;
   for (flatbuffers::uoffset_t i = 0; i < table.outputs()->size(); ++i) {
     const abi::Arg &arg = *table.outputs()->Get(i);
-    Workspace::Buffer &buffer = workspace.outputs[i];
-    buffer = {nullptr, static_cast<size_t>(argBytes(arg, workspace.dims))};
+    RunTables::Buffer &buffer = tables.outputs[i];
+    buffer = {nullptr, static_cast<size_t>(argBytes(arg, tables.dims)), false};
     const Operand *operand = find(outputs, arg);
     if (!operand)
       continue;
@@ -241,7 +209,7 @@ Status Run::takeOutputs(std::span<const Operand> outputs) {
       const int32_t dim = arg.dims()->Get(d);
       equal = operand->shape[d] ==
               (dim < 0 ? arg.sizes()->Get(d)
-                       : workspace.dims[static_cast<size_t>(dim)]);
+                       : tables.dims[static_cast<size_t>(dim)]);
     }
     if (!equal) {
       std::string expected = shapeText(table, arg);
@@ -251,7 +219,7 @@ Status Run::takeOutputs(std::span<const Operand> outputs) {
                         ->Get(static_cast<flatbuffers::uoffset_t>(d))
                         ->name()
                         ->str() +
-                    " = " + std::to_string(workspace.dims[d]);
+                    " = " + std::to_string(tables.dims[d]);
       return Error(ErrorId::InputShape, "output " + quote(operand->name) +
                                             " is " + shapeText(operand->shape) +
                                             ", expected " + expected);
@@ -260,6 +228,7 @@ Status Run::takeOutputs(std::span<const Operand> outputs) {
       return Error(ErrorId::InputMissing,
                    "output " + quote(operand->name) + " has no memory");
     buffer.data = operand->data;
+    buffer.onDevice = operand->onDevice;
   }
   if (outputs.size() > matched)
     return unknownOperand(outputs, *table.outputs(), "output",
@@ -267,7 +236,7 @@ Status Run::takeOutputs(std::span<const Operand> outputs) {
   return {};
 }
 
-Status Run::checkAliases() {
+Status Entry::checkAliases() {
   const abi::Program &table = program.table();
   auto clash = [&](flatbuffers::uoffset_t output, const char *kind,
                    const abi::Arg &other) {
@@ -278,16 +247,16 @@ Status Run::checkAliases() {
             quote(other.name()->string_view()));
   };
   for (flatbuffers::uoffset_t i = 0; i < table.outputs()->size(); ++i) {
-    const Workspace::Buffer &output = workspace.outputs[i];
+    const RunTables::Buffer &output = tables.outputs[i];
     if (!output.data)
       continue;
     for (flatbuffers::uoffset_t j = 0; j < table.inputs()->size(); ++j) {
-      const Workspace::Buffer &input = workspace.inputs[j];
+      const RunTables::Buffer &input = tables.inputs[j];
       if (overlap(output.data, output.bytes, input.data, input.bytes))
         return clash(i, "input", *table.inputs()->Get(j));
     }
     for (flatbuffers::uoffset_t j = 0; j < i; ++j) {
-      const Workspace::Buffer &other = workspace.outputs[j];
+      const RunTables::Buffer &other = tables.outputs[j];
       if (other.data &&
           overlap(output.data, output.bytes, other.data, other.bytes))
         return clash(i, "output", *table.outputs()->Get(j));
@@ -296,31 +265,21 @@ Status Run::checkAliases() {
   return {};
 }
 
-/// Lays slices, outputs that nobody asked for and scratch out in the memory.
-Status Run::placeBuffers() {
-  const abi::Program &table = program.table();
-  const int64_t arena = evaluate(*table.workspace(), workspace.dims);
-  if (arena < 0)
-    return broken("the workspace has a negative size");
-  std::byte *const memory = workspace.memory.data();
-  size_t used = roundUp64(static_cast<size_t>(arena));
-  for (flatbuffers::uoffset_t i = 0; i < table.outputs()->size(); ++i) {
-    Workspace::Buffer &output = workspace.outputs[i];
-    if (output.data)
-      continue;
-    output.data = memory + used;
-    used += roundUp64(output.bytes);
-  }
-  scratch = memory + used;
-  scratchBytes = program.scratchBytes();
-  used += scratchBytes * threads;
-  if (used > workspace.memory.size())
-    return Error(ErrorId::WorkspaceTooSmall,
-                 "the run needs a workspace of " + std::to_string(used) +
-                     " bytes, this one has " +
-                     std::to_string(workspace.memory.size()) +
-                     "; make it for larger dimensions or more threads");
-  if (workspace.options.poison && used)
-    std::memset(memory, 0xFF, used);
-  return placeSlices(arena);
+RunTables::RunTables(const WorkspaceSize &size)
+    : inputs(size.inputs), outputs(size.outputs), slices(size.slices),
+      dims(size.dims), used(size.kernels), launchArgs(size.launchArgs) {}
+
+Status RunTables::take(const Program &program, std::span<const Operand> inputs,
+                       std::span<const Operand> outputs) {
+  Entry entry(program, *this);
+  Status status = entry.checkTables();
+  if (status)
+    status = entry.takeInputs(inputs);
+  if (status)
+    status = entry.takeOutputs(outputs);
+  if (status)
+    status = entry.checkAliases();
+  if (status)
+    used.assign(program.variant().kernels()->size(), {});
+  return status;
 }
