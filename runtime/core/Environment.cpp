@@ -113,3 +113,26 @@ std::optional<std::string> moe::core::cacheDirectory() {
     return *folder + "/.cache/moec";
   return std::nullopt;
 }
+
+std::vector<std::string> moe::core::pythonFolders() {
+  std::vector<std::string> folders;
+  auto add = [&](const std::string &library, const std::string &packages) {
+    if (!os::fileInfo(library))
+      return;
+    Result<std::vector<std::string>> entries = os::listDirectory(library);
+    if (!entries)
+      return;
+    for (const std::string &entry : *entries)
+      if (entry.starts_with("python3"))
+        folders.push_back(library + "/" + entry + "/" + packages);
+  };
+  for (const char *variable : {"VIRTUAL_ENV", "CONDA_PREFIX"})
+    if (auto prefix = os::environmentVariable(variable))
+      add(*prefix + "/lib", "site-packages");
+  if (auto home = os::environmentVariable("HOME"))
+    add(*home + "/.local/lib", "site-packages");
+  for (const char *packages : {"dist-packages", "site-packages"})
+    for (const char *library : {"/usr/local/lib", "/usr/lib"})
+      add(library, packages);
+  return folders;
+}

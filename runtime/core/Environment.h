@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The one table of environment variables: --help prints it, and nothing else in
-// moec reads the environment.
+// The one table of environment variables: --help prints it. Beside them only
+// the system's own folders are read, and only here.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace moe::core {
 
@@ -54,6 +55,10 @@ Result<unsigned> numThreads();
 
 /// MOE_CACHE_DIR, else the user's cache folder; none where there is neither.
 std::optional<std::string> cacheDirectory();
+
+/// Folders of Python packages, those of a virtual environment first, then the
+/// user's, then the system's: libraries of NVIDIA's are installed there.
+std::vector<std::string> pythonFolders();
 
 } // namespace moe::core
 

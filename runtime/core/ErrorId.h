@@ -101,6 +101,11 @@ enum class ErrorId : uint16_t {
   IsaUnavailable = 803,
   EnvironmentValue = 804,
   CodeNotExecutable = 805,
+  CudaDriverAbsent = 806,
+  CudaDriverTooOld = 807,
+  CudaNoDevice = 808,
+  CudaFailed = 809, ///< what the driver refused, or what a kernel did wrong
+  NvrtcAbsent = 810,
 
   // Command lines.
   UsageInvalid = 901,

@@ -66,6 +66,10 @@ public:
 
 private:
   Status checkVariant(const abi::Variant &variant);
+  Status checkCode(const abi::Variant &variant);
+  Status checkCudaLaunches(const abi::Variant &variant);
+  Status checkTensorMap(const abi::TensorMap &map, const std::string &what,
+                        size_t buffers);
   Status checkParam(const abi::Param &param);
   Status checkSource(const abi::Param &param, const abi::Source &source);
   Status checkProgram(const abi::Program &program);
@@ -104,26 +108,43 @@ Status Checker::check(const abi::Package &package) {
   return {};
 }
 
-Status Checker::checkVariant(const abi::Variant &variant) {
-  const std::string outer = place;
+Status Checker::checkCode(const abi::Variant &variant) {
   const abi::Code *image = nullptr;
+  bool cuda = false;
   for (const abi::Code *code : *variant.code()) {
     if (code->kind() > abi::CodeKind::MAX)
       return broken(": unknown kind of code");
-    if (code->kind() != abi::CodeKind::CpuImage)
+    if (code->kind() != abi::CodeKind::CpuImage) {
+      cuda = true;
+      if (!code->arch() || code->bytes()->size() == 0)
+        return broken(": CUDA code without " +
+                      std::string(code->arch() ? "bytes" : "architecture"));
       continue;
+    }
     if (image)
       return broken(": two CPU images");
     image = code;
   }
+  if (image && cuda)
+    return broken(": code for a CPU and for CUDA");
   for (const abi::Kernel *kernel : *variant.kernels()) {
+    const std::string what = ": kernel " + quoteName(kernel->name());
     if (image && kernel->entry() >= image->bytes()->size())
-      return broken(": kernel " + quoteName(kernel->name()) +
-                    " begins outside of the code");
+      return broken(what + " begins outside of the code");
     if (kernel->scratch() > static_cast<uint64_t>(maxBytes >> 8))
-      return broken(": kernel " + quoteName(kernel->name()) +
-                    " asks for impossible scratch memory");
+      return broken(what + " asks for impossible scratch memory");
+    if ((kernel->cuda() != nullptr) != cuda)
+      return broken(what + (cuda ? " has no CUDA launch"
+                                 : " has a CUDA launch but no CUDA code"));
   }
+  return {};
+}
+
+Status Checker::checkVariant(const abi::Variant &variant) {
+  const std::string outer = place;
+  Status status = checkCode(variant);
+  if (!status)
+    return status;
   arity.assign(variant.kernels()->size(), std::nullopt);
 
   std::set<std::string_view> names;
@@ -131,7 +152,7 @@ Status Checker::checkVariant(const abi::Variant &variant) {
     place = outer + ", parameter " + quoteName(param->name());
     if (!names.insert(param->name()->string_view()).second)
       return broken(": the name occurs twice");
-    Status status = checkParam(*param);
+    status = checkParam(*param);
     if (!status)
       return status;
   }
@@ -140,10 +161,58 @@ Status Checker::checkVariant(const abi::Variant &variant) {
     place = outer + ", program " + quoteName(program->name());
     if (!names.insert(program->name()->string_view()).second)
       return broken(": the name occurs twice");
-    Status status = checkProgram(*program);
+    status = checkProgram(*program);
     if (!status)
       return status;
   }
+  place = outer;
+  return checkCudaLaunches(variant);
+}
+
+/// What the driver would refuse, and what the executor indexes.
+Status Checker::checkCudaLaunches(const abi::Variant &variant) {
+  for (flatbuffers::uoffset_t i = 0; i < variant.kernels()->size(); ++i) {
+    const abi::Kernel &kernel = *variant.kernels()->Get(i);
+    const abi::CudaLaunch *launch = kernel.cuda();
+    if (!launch)
+      continue;
+    const std::string what = ": kernel " + quoteName(kernel.name());
+    if (launch->block() < 1 || launch->block() > 1024)
+      return broken(what + " has blocks of " + std::to_string(launch->block()) +
+                    " threads");
+    if (launch->smem() > (1u << 20))
+      return broken(what + " asks for " + std::to_string(launch->smem()) +
+                    " bytes of shared memory");
+    if (launch->cluster() < 1 || launch->cluster() > 16)
+      return broken(what + " has clusters of " +
+                    std::to_string(launch->cluster()) + " blocks");
+    if (!launch->tensor_maps())
+      continue;
+    for (const abi::TensorMap *map : *launch->tensor_maps())
+      if (Status status = checkTensorMap(*map, what, arity[i].value_or(0));
+          !status)
+        return status;
+  }
+  return {};
+}
+
+Status Checker::checkTensorMap(const abi::TensorMap &map,
+                               const std::string &what, size_t buffers) {
+  if (map.arg() >= buffers)
+    return broken(what + " has a tensor map of buffer " +
+                  of(map.arg(), buffers));
+  const size_t rank = map.sizes()->size();
+  if (rank < 1 || rank > 5 || map.strides()->size() != rank - 1 ||
+      map.box()->size() != rank || !isDType(map.dtype()))
+    return broken(what + " has a tensor map of an impossible type");
+  for (uint32_t extent : *map.box())
+    if (extent < 1 || extent > 256)
+      return broken(what + " has a tensor map with a box of " +
+                    std::to_string(extent));
+  const uint8_t swizzle = map.swizzle();
+  if (swizzle != 0 && swizzle != 32 && swizzle != 64 && swizzle != 128)
+    return broken(what + " has a tensor map with a swizzle of " +
+                  std::to_string(swizzle) + " bytes");
   return {};
 }
 
@@ -342,6 +411,16 @@ Status Checker::checkLaunch(const abi::Launch &launch) {
     if (!status)
       return status;
   }
+  const abi::CudaLaunch *cuda =
+      variant->kernels()->Get(launch.kernel())->cuda();
+  if (cuda && launch.count())
+    return broken(": a launch on CUDA has a count that is read back");
+  if (cuda && cuda->tensor_maps())
+    for (const abi::TensorMap *map : *cuda->tensor_maps())
+      for (const auto *list : {map->sizes(), map->strides()})
+        for (const abi::Expr *expr : *list)
+          if (status = checkExpr(*expr, "a tensor map"); !status)
+            return status;
   if (!launch.tasks() == !launch.count())
     return broken(": a launch needs either tasks or a count");
   if (launch.tasks())

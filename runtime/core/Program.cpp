@@ -106,6 +106,7 @@ void Program::visit(const abi::StepList &list) {
       name(copy->target());
     } else if (const abi::Check *check = step->body_as_Check()) {
       name(check->status());
+      ++checkSteps;
     } else if (const abi::Switch *choice = step->body_as_Switch()) {
       for (const abi::StepList *nested : *choice->cases())
         visit(*nested);
@@ -142,6 +143,9 @@ Result<WorkspaceSize> Program::workspaceSize(std::span<const int64_t> largest,
   for (const abi::Arg *output : *program->outputs())
     size.spareOutputs +=
         (static_cast<size_t>(argBytes(*output, largest)) + 63) / 64 * 64;
+  for (const abi::Arg *input : *program->inputs())
+    size.inputCopies +=
+        (static_cast<size_t>(argBytes(*input, largest)) + 63) / 64 * 64;
   size.scratch = maxScratch;
   size.threads = std::max(threads, 1u);
   size.inputs = program->inputs()->size();
@@ -150,10 +154,12 @@ Result<WorkspaceSize> Program::workspaceSize(std::span<const int64_t> largest,
   size.launchArgs = maxLaunchArgs;
   size.dims = dimBounds.size();
   size.kernels = variant().kernels()->size();
+  size.checks = checkSteps;
   size_t total = 0;
   if (__builtin_mul_overflow(size.scratch, size_t(size.threads), &total) ||
       __builtin_add_overflow(total, size.arena, &total) ||
-      __builtin_add_overflow(total, size.spareOutputs, &total))
+      __builtin_add_overflow(total, size.spareOutputs, &total) ||
+      __builtin_add_overflow(total, size.inputCopies, &total))
     return Error(ErrorId::OutOfMemory,
                  "the workspace needs more bytes than there are addresses");
   return size;

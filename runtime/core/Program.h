@@ -42,12 +42,14 @@ struct WorkspaceSize {
   size_t arena = 0;
   /// Outputs that a run does not ask for.
   size_t spareOutputs = 0;
+  /// Copies of all inputs, where a run needs them: on a GPU.
+  size_t inputCopies = 0;
   /// Scratch of one worker, a multiple of 64.
   size_t scratch = 0;
   uint32_t threads = 1;
   /// Lengths of the tables of pointers.
   size_t inputs = 0, outputs = 0, slices = 0, launchArgs = 0, dims = 0;
-  size_t kernels = 0;
+  size_t kernels = 0, checks = 0;
 
   /// All that run() takes from the system.
   size_t bytes() const { return arena + spareOutputs + scratch * threads; }
@@ -57,6 +59,7 @@ struct WorkspaceSize {
 class Program {
 public:
   /// The program `function`, or the only one if that is empty, of a variant.
+  /// `code` is null where its kernels are no functions of this process.
   /// FunctionNotFound names those there are.
   static Result<std::shared_ptr<const Program>>
   create(std::shared_ptr<const Package> package, size_t variant,
@@ -82,6 +85,8 @@ public:
   size_t launchArgs() const { return maxLaunchArgs; }
   /// Scratch of one worker, a multiple of 64.
   size_t scratchBytes() const { return maxScratch; }
+  /// Check steps that there are.
+  size_t checks() const { return checkSteps; }
 
   /// What runs with dimensions up to `largest` on up to `threads` threads need.
   /// BoundExceeded, OutOfMemory where a sum leaves size_t.
@@ -100,6 +105,7 @@ private:
   std::vector<uint32_t> usedParams;
   size_t maxLaunchArgs = 0;
   size_t maxScratch = 0;
+  size_t checkSteps = 0;
 };
 
 /// Bytes of an input or output for dimensions within its program's bounds.

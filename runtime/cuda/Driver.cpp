@@ -59,7 +59,7 @@ Result<std::shared_ptr<const Driver>> Driver::load(const std::string &given) {
 
 Status Driver::resolve(const core::os::Library &library,
                        const std::string &path) {
-  auto tooOld = [&](const std::string &reason) {
+  auto tooOld = [&](const std::string &reason) -> Status {
     return Error(ErrorId::CudaDriverTooOld,
                  "the CUDA driver " + core::quote(path) + " is too old: " +
                      reason + "; install a driver of CUDA 12.0 or later");
@@ -101,7 +101,7 @@ Status Driver::resolve(const core::os::Library &library,
 }
 
 Status Driver::initialise(const std::string &path) {
-  auto noDevice = [&](const std::string &reason) {
+  auto noDevice = [&](const std::string &reason) -> Status {
     return Error(ErrorId::CudaNoDevice,
                  "the CUDA driver " + core::quote(path) +
                      " has no GPU to run on: " + reason +
@@ -138,8 +138,12 @@ Status Driver::check(CuResult result, const std::string &doing) const {
       error.message += "; " + std::to_string(free) + " of " +
                        std::to_string(total) + " bytes are free on the GPU";
   }
-  const char *details = report ? report() : nullptr;
-  if (details && result == CuResult::LaunchFailed)
-    error.details = details;
+  if (report && result == CuResult::LaunchFailed) {
+    // The first line says where; the details have them all.
+    const char *details = report();
+    error.details = details ? details : "";
+    if (!error.details.empty())
+      error.message += ": " + error.details.substr(0, error.details.find('\n'));
+  }
   return error;
 }
