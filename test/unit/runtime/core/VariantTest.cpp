@@ -90,6 +90,7 @@ TEST(VariantTest, NoneRuns) {
   auto gpu = variant("sm_90a", {});
   gpu->code[0]->kind = abi::CodeKind::Cubin;
   gpu->code[0]->arch = "sm_90a";
+  gpu->code[0]->bytes = {1};
   package.variants.push_back(std::move(gpu));
   package.variants.push_back(variant("newer", abi::x86_64_v2));
   package.variants[3]->features.push_back("avx99");
