@@ -77,7 +77,14 @@ FailureOr<std::string> moe::cuda::printCuda(ModuleOp lowered,
       context.decisions =
           program->getAttrOfType<ArrayAttr>(MoeDialect::kDecisionsAttr);
   });
-  os << "namespace moe {\n\n";
+  os << "//"
+        "===-------------------------------------------------------------------"
+        "---"
+        "===//\n// Kernels for "
+     << target.getName()
+     << "\n//"
+        "===------------------------------------------------------------------"
+        "----===//\n\nnamespace moe {\n\n";
   for (auto kernel : lowered.getOps<exec::KernelOp>())
     KernelText(kernel, context, os).print();
   os << "} // namespace moe\n";

@@ -10,9 +10,12 @@
 
 #include "moe/codegen/cuda/EmitLeaf.h"
 #include "moe/codegen/leaf/LeafFrame.h"
+#include "moe/passes/exec/KernelPartition.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/TypeUtilities.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace moe;
@@ -105,14 +108,18 @@ void KernelText::printData(StringRef called, DenseElementsAttr data) {
   os << "};\n\n";
 }
 
-void KernelText::printConstant(Value value) {
-  DenseElementsAttr data = leaf::constantOf(value);
-  if (!data || leaf::splatOf(value))
-    return;
+std::string KernelText::printConstant(DenseElementsAttr data) {
   auto [it, isNew] = context.data.try_emplace(
-      data, "constant" + std::to_string(context.data.size()));
+      data, "table" + std::to_string(context.data.size()));
   if (isNew)
     printData(it->second, data);
+  return it->second;
+}
+
+void KernelText::printConstant(Value value) {
+  DenseElementsAttr data = leaf::constantOf(value);
+  if (data && !leaf::splatOf(value))
+    printConstant(data);
 }
 
 std::string KernelText::element(Value tensor, const std::string &index) {
@@ -134,7 +141,9 @@ std::string KernelText::widened(Value tensor, const std::string &index) {
 /// Prints a text as lines of a comment.
 void KernelText::wrap(StringRef text) {
   unsigned column = 0;
-  for (StringRef word : llvm::split(text, ' ')) {
+  SmallVector<StringRef> words;
+  llvm::SplitString(text, words);
+  for (StringRef word : words) {
     const bool breaks = column + word.size() > 76;
     if (column == 0 || breaks) {
       os << (column == 0 ? "// " : "\n//     ");
@@ -156,6 +165,8 @@ void KernelText::comment() {
   os << "//===- " << name << " "
      << std::string(name.size() < 68 ? 68 - name.size() : 0, '-') << "===//\n";
   for (Operation &op : kernel.getBody().front().without_terminator()) {
+    if (isRepeatable(&op) || isa<exec::SizeOp>(op))
+      continue; // no work
     std::string text;
     llvm::raw_string_ostream printed(text);
     op.print(printed, flags);
@@ -209,20 +220,15 @@ void KernelText::printFunction(func::FuncOp function) {
 
 void KernelText::printLeaf() {
   func::FuncOp function = leaf(name);
+  LeafPrinter printer(os);
   // The tables that it reads.
   function.walk([&](LLVM::AddressOfOp address) {
     auto global =
         context.leaves.lookupSymbol<LLVM::GlobalOp>(address.getGlobalName());
-    auto data = cast<DenseElementsAttr>(global.getValueAttr());
-    if (context.data
-            .try_emplace(
-                StringAttr::get(kernel.getContext(), global.getSymName()),
-                global.getSymName().str())
-            .second)
-      printData(global.getSymName(), data);
+    printer.name(address,
+                 printConstant(cast<DenseElementsAttr>(global.getValueAttr())));
   });
   open();
-  LeafPrinter printer(os);
   for (auto [argument, parameter] :
        llvm::zip(function.getArguments(), parameters))
     printer.name(argument, parameter.second);

@@ -67,6 +67,8 @@ private:
   std::string widened(mlir::Value tensor, const std::string &index);
   /// Prints the constants among values that element() will be asked for.
   void printConstant(mlir::Value value);
+  /// Prints a table unless it stands in the text already; returns its name.
+  std::string printConstant(mlir::DenseElementsAttr data);
 
   void printLeaf();
   void printMatmul(GroupedMatmulOp op);

@@ -80,8 +80,6 @@ bool LeafPrinter::standsAlone(Operation *op) {
 
 /// A pointer expression to bytes, or what it points into.
 std::string LeafPrinter::pointer(Value value) {
-  if (auto global = value.getDefiningOp<LLVM::AddressOfOp>())
-    return global.getGlobalName().str();
   if (auto gep = value.getDefiningOp<LLVM::GEPOp>()) {
     const int64_t unit =
         llvm::divideCeil(gep.getElemType().getIntOrFloatBitWidth(), 8);

@@ -71,14 +71,8 @@ std::string moe::cuda::literal(Type type, Attribute value) {
       return type.isF32() ? decimal(real.convertToFloat()) + "f"
                           : decimal(real.convertToDouble());
     }
-    if (type.isF32())
-      return llvm::formatv("floatOf({0:x})", bits).str();
-    if (type.isF64())
-      return "f64(" +
-             std::string(real.isNaN()        ? "floatOf(0x7fc00000)"
-                         : real.isNegative() ? "floatOf(0xff800000)"
-                                             : "floatOf(0x7f800000)") +
-             ")";
+    if (isa<Float32Type, Float64Type>(type))
+      return llvm::formatv("bitCast<{0}>({1:x})", typeName(type), bits).str();
     return llvm::formatv("{0}{{{1:x}}", typeName(type), bits).str();
   }
   APInt bits = cast<IntegerAttr>(value).getValue();

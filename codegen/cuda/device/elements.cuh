@@ -75,7 +75,7 @@ template <class T> MOE_DEVICE T ceilDivSigned(T a, T b) {
 }
 
 /// The bits of a value as another type of the same size.
-template <class To, class From> MOE_DEVICE To bitCast(From x) {
+template <class To, class From> MOE_DEVICE constexpr To bitCast(From x) {
   return __builtin_bit_cast(To, x);
 }
 
