@@ -1,0 +1,75 @@
+// RUN: moe-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(moe-select-plan,moe-pack-weights,moe-schedule-tiles))' | FileCheck %s
+
+// The main loop follows from types, alignment and architecture. No tiles are
+// listed: blocks find theirs.
+
+!g = !moe.groups<experts = 8, ragged>
+module attributes {moe.target = #moe_cuda.target<name = "sm_90a">} {
+  // CHECK-LABEL: func.func @full_precision
+  // CHECK-SAME: chosen = "fma, tiles of 32x64, 3 stages of 16", reason = "full precision, which tensor cores do not have"
+  // CHECK: moe.pack {{.*}} -> !moe.packed<#moe_cuda.rows<interleave = 8>, 8x32x64xf32>
+  // CHECK-NOT: moe.tiles
+  // CHECK: moe.plan = #moe_cuda.matmul<mainloop = fma, tile_m = 32, tile_n = 64, tile_k = 16, stages = 3>
+  func.func @full_precision(%x: tensor<?x64xf32>, %w: tensor<8x32x64xf32>, %g: !g) -> tensor<?x32xf32> {
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x64xf32>, tensor<8x32x64xf32>, !g) -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+  // f32 rows by bf16 weights are not for tensor cores either.
+  // CHECK-LABEL: func.func @mixed
+  // CHECK: mainloop = fma
+  func.func @mixed(%x: tensor<?x64xf32>, %w: tensor<8x32x64xbf16>, %g: !g) -> tensor<?x32xf32> {
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x64xf32>, tensor<8x32x64xbf16>, !g) -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+  // CHECK-LABEL: func.func @aligned
+  // CHECK: mainloop = sm90_wgmma
+  func.func @aligned(%x: tensor<?x64xbf16>, %w: tensor<8x32x64xbf16>, %g: !g) -> tensor<?x32xf32> {
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x64xbf16>, tensor<8x32x64xbf16>, !g) -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+  // CHECK-LABEL: func.func @odd
+  // CHECK-SAME: reason = "rows of the left side are no whole 16 bytes, as tensor copies want"
+  // CHECK: mainloop = sm80_mma
+  func.func @odd(%x: tensor<?x60xbf16>, %w: tensor<8x32x60xbf16>, %g: !g) -> tensor<?x32xf32> {
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x60xbf16>, tensor<8x32x60xbf16>, !g) -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+// Another plan of the reader's is kept.
+
+module attributes {moe.target = #moe_cuda.target<name = "sm_86">} {
+  // CHECK-LABEL: func.func @kept
+  // CHECK: tile_m = 16
+  func.func @kept(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16>) -> tensor<?x32xf32> {
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } {moe.plan = #moe_cuda.matmul<mainloop = sm80_mma, tile_m = 16, tile_n = 64, tile_k = 64, stages = 2>}
+      : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+  // CHECK-LABEL: func.func @chosen
+  // CHECK: mainloop = sm80_mma
+  func.func @chosen(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16>) -> tensor<?x32xf32> {
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+}
