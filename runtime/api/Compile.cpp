@@ -115,8 +115,102 @@ Result<CompileRequest> api::toRequest(const moe_compile_options *options) {
     };
   request.useCache = !given->no_cache;
   request.perfMap = given->perf_map;
+  if (given->executor != MOE_EXECUTOR_CPU &&
+      given->executor != MOE_EXECUTOR_CUDA)
+    return wrongUse("moe_compile_options.executor is " +
+                    std::to_string(given->executor));
+  request.cuda = given->executor == MOE_EXECUTOR_CUDA;
+  request.device =
+      static_cast<int>(std::min<uint32_t>(given->device, INT32_MAX));
+  if (given->cuda_driver)
+    request.driver = given->cuda_driver;
   return request;
 }
+
+namespace {
+
+Result<std::shared_ptr<const core::Package>> compile(const Source &what,
+                                                     CompileRequest &how) {
+  return core::compile(what, how.options,
+                       how.useCache ? core::Cache::fromEnvironment()
+                                    : core::Cache("", false));
+}
+
+/// Tells the caller how long it took to load code.
+class LoadTimer {
+public:
+  explicit LoadTimer(const CompileRequest &how) : how(how) {}
+  void stop() const {
+    if (how.options.timing)
+      how.options.timing("load-code",
+                         std::chrono::duration<double, std::milli>(
+                             std::chrono::steady_clock::now() - begin)
+                             .count());
+  }
+
+private:
+  const CompileRequest &how;
+  const std::chrono::steady_clock::time_point begin =
+      std::chrono::steady_clock::now();
+};
+
+Result<moe_program> compileForCpu(const Source &what, CompileRequest &how) {
+  Result<std::shared_ptr<const core::Package>> package = compile(what, how);
+  if (!package)
+    return package.takeError();
+  const LoadTimer timer(how);
+  Result<size_t> variant = core::chooseVariant(**package, how.options.isa);
+  if (!variant)
+    return variant.takeError();
+  Result<std::shared_ptr<const core::KernelCode>> code =
+      core::loadKernels(**package, *variant, how.perfMap);
+  if (!code)
+    return code.takeError();
+  Result<std::shared_ptr<const core::Program>> program = core::Program::create(
+      *package, *variant, what.function, *std::move(code));
+  if (!program)
+    return program.takeError();
+  timer.stop();
+  return moe_program{*std::move(program), nullptr};
+}
+
+Result<moe_program> compileForGpu(const Source &what, CompileRequest &how) {
+  // A GPU that is not there is told before anything is compiled for it.
+  Result<std::shared_ptr<const cuda::Driver>> driver =
+      cuda::Driver::load(how.driver);
+  if (!driver)
+    return driver.takeError();
+  Result<std::shared_ptr<const cuda::Device>> device =
+      cuda::Device::open(*std::move(driver), how.device);
+  if (!device)
+    return device.takeError();
+  std::string &targets = how.options.targets;
+  std::string wanted;
+  if (targets == "host") {
+    Result<std::string> target = cuda::targetOf(**device);
+    if (!target)
+      return target.takeError();
+    targets = *std::move(target);
+  } else if (cuda::parseArch(targets)) {
+    wanted = targets;
+  }
+  Result<std::shared_ptr<const core::Package>> package = compile(what, how);
+  if (!package)
+    return package.takeError();
+  const LoadTimer timer(how);
+  Result<std::shared_ptr<const cuda::Module>> module =
+      cuda::Module::load(*package, *std::move(device), wanted);
+  if (!module)
+    return module.takeError();
+  Result<std::shared_ptr<const core::Program>> program = core::Program::create(
+      *package, (*module)->variantIndex(), what.function, nullptr);
+  if (!program)
+    return program.takeError();
+  timer.stop();
+  return moe_program{*std::move(program), *std::move(module)};
+}
+
+} // namespace
 
 moe_error *moe_compile(const moe_source *source,
                        const moe_compile_options *options,
@@ -131,31 +225,11 @@ moe_error *moe_compile(const moe_source *source,
     Result<CompileRequest> how = toRequest(options);
     if (!how)
       return how.takeError();
-    Result<std::shared_ptr<const core::Package>> package =
-        core::compile(*what, how->options,
-                      how->useCache ? core::Cache::fromEnvironment()
-                                    : core::Cache("", false));
-    if (!package)
-      return package.takeError();
-
-    const auto begin = std::chrono::steady_clock::now();
-    Result<size_t> variant = core::chooseVariant(**package, how->options.isa);
-    if (!variant)
-      return variant.takeError();
-    Result<std::shared_ptr<const core::KernelCode>> code =
-        core::loadKernels(**package, *variant, how->perfMap);
-    if (!code)
-      return code.takeError();
-    Result<std::shared_ptr<const core::Program>> made = core::Program::create(
-        *package, *variant, what->function, *std::move(code));
+    Result<moe_program> made =
+        how->cuda ? compileForGpu(*what, *how) : compileForCpu(*what, *how);
     if (!made)
       return made.takeError();
-    if (how->options.timing)
-      how->options.timing("load-code",
-                          std::chrono::duration<double, std::milli>(
-                              std::chrono::steady_clock::now() - begin)
-                              .count());
-    *program = new moe_program{*std::move(made)};
+    *program = new moe_program(*std::move(made));
     return {};
   });
 }
@@ -167,7 +241,7 @@ moe_error *moe_program_info(const moe_program *program, moe_text **json) {
     if (!program || !json)
       return wrongUse("moe_program_info: null");
     *json = nullptr;
-    return give(programInfo(*program->program), json);
+    return give(programInfo(*program), json);
   });
 }
 

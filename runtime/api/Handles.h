@@ -18,6 +18,7 @@
 #include "moe/runtime/api/moe_c.h"
 #include "moe/runtime/core/Run.h"
 #include "moe/runtime/core/Tensor.h"
+#include "moe/runtime/cuda/Run.h"
 
 #include <algorithm>
 #include <cstring>
@@ -35,17 +36,22 @@ struct moe_text {
   std::string bytes;
 };
 
+/// `module` holds the kernels of what runs on a GPU, and is null for a CPU.
 struct moe_program {
   std::shared_ptr<const moe::core::Program> program;
+  std::shared_ptr<const moe::cuda::Module> module;
 };
 
 struct moe_bound {
   std::shared_ptr<const moe::core::Bound> bound;
+  std::shared_ptr<const moe::cuda::Module> module;
 };
 
+/// One of the two workspaces.
 struct moe_workspace {
   std::unique_ptr<moe::core::Workspace> workspace;
-  /// Whose kernels workspace->kernels() counts.
+  std::unique_ptr<moe::cuda::Workspace> gpu;
+  /// Whose kernels the workspace counts.
   std::shared_ptr<const moe::core::Program> last;
   /// Room for the operands of a run.
   std::vector<moe::core::Operand> inputs, outputs;

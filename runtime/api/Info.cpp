@@ -83,9 +83,11 @@ std::string dump(const Json &json) {
 } // namespace
 
 uint64_t api::codeBytes(const core::Program &program) {
+  // What is loaded: not the texts beside it.
   uint64_t bytes = 0;
   for (const abi::Code *code : *program.variant().code())
-    if (code->kind() == abi::CodeKind::CpuImage)
+    if (code->kind() == abi::CodeKind::CpuImage ||
+        code->kind() == abi::CodeKind::Cubin)
       bytes += code->bytes()->size();
   return bytes;
 }
@@ -97,7 +99,8 @@ uint64_t api::weightBytes(const core::Program &program) {
   return bytes;
 }
 
-std::string api::programInfo(const core::Program &program) {
+std::string api::programInfo(const moe_program &handle) {
+  const core::Program &program = *handle.program;
   const abi::Program &table = program.table();
   const abi::Package &root = program.package().root();
   Json dims = Json::array(), inputs = Json::array(), outputs = Json::array(),
@@ -119,6 +122,7 @@ std::string api::programInfo(const core::Program &program) {
                {"package", program.package().name()},
                {"build_id", root.build_id()->str()},
                {"target", program.variant().target()->str()},
+               {"executor", handle.module ? "cuda" : "cpu"},
                {"emulated", program.variant().emulated()},
                {"has_ir", root.ir() != nullptr},
                {"dims", std::move(dims)},

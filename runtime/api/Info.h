@@ -14,13 +14,13 @@
 #ifndef MOE_RUNTIME_API_INFO_H
 #define MOE_RUNTIME_API_INFO_H
 
-#include "moe/runtime/core/Bind.h"
+#include "moe/runtime/api/Handles.h"
 
 #include <string>
 
 namespace moe::api {
 
-std::string programInfo(const core::Program &program);
+std::string programInfo(const moe_program &program);
 std::string boundInfo(const core::Bound &bound);
 /// Bytes of code of the program's variant.
 uint64_t codeBytes(const core::Program &program);

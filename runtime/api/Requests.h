@@ -22,6 +22,10 @@ struct CompileRequest {
   core::CompileOptions options;
   bool useCache = true;
   bool perfMap = false;
+  /// The program is to run on GPU `device` of the driver (empty: the usual).
+  bool cuda = false;
+  int device = 0;
+  std::string driver;
 };
 
 /// Errors: UsageInvalid, FileNotFound, FileUnreadable.

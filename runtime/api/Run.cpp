@@ -15,6 +15,7 @@
 #include "moe/runtime/api/Tensors.h"
 #include "moe/runtime/core/Environment.h"
 #include "moe/runtime/core/Spelling.h"
+#include "moe/runtime/cuda/DevicePacker.h"
 
 using namespace moe;
 using namespace moe::api;
@@ -89,11 +90,13 @@ moe_error *moe_bind(const moe_program *program, const moe_weights *weights,
       bindOptions.progress = [&](uint64_t done, uint64_t total) {
         how->progress(how->context, done, total);
       };
+    if (program->module)
+      bindOptions.packer = cuda::devicePacker(program->module);
     Result<std::shared_ptr<const core::Bound>> made =
         core::bind(program->program, source.get(), bindOptions);
     if (!made)
       return made.takeError();
-    *bound = new moe_bound{*std::move(made)};
+    *bound = new moe_bound{*std::move(made), program->module};
     return {};
   });
 }
@@ -128,8 +131,13 @@ moe_error *moe_program_memory(const moe_program *program,
     full.size = plan->size;
     full.buffers = size->arena;
     full.spare_outputs = size->spareOutputs;
-    full.scratch = size->scratch * size->threads;
-    full.workspace = size->bytes();
+    if (program->module) {
+      full.input_copies = size->inputCopies;
+      full.workspace = cuda::Workspace::bytes(*size);
+    } else {
+      full.scratch = size->scratch * size->threads;
+      full.workspace = size->bytes();
+    }
     full.weights = weightBytes(*program->program);
     full.code = codeBytes(*program->program);
     std::memcpy(plan, &full, std::min(plan->size, sizeof(full)));
@@ -150,17 +158,25 @@ moe_error *moe_workspace_create(const moe_bound *bound,
     Result<core::WorkspaceSize> size = sizeFor(bound->bound->program(), *how);
     if (!size)
       return size.takeError();
-    core::WorkspaceOptions workspaceOptions;
-    workspaceOptions.poison = how->poison;
-    if (how->parallel_for)
-      workspaceOptions.executor =
-          core::Executor{how->parallel_for, how->context};
-    Result<std::unique_ptr<core::Workspace>> made =
-        core::Workspace::create(*size, std::move(workspaceOptions));
-    if (!made)
-      return made.takeError();
     auto handle = std::make_unique<moe_workspace>();
-    handle->workspace = *std::move(made);
+    if (bound->module) {
+      Result<std::unique_ptr<cuda::Workspace>> made =
+          cuda::Workspace::create(*bound->module, *size, how->poison);
+      if (!made)
+        return made.takeError();
+      handle->gpu = *std::move(made);
+    } else {
+      core::WorkspaceOptions workspaceOptions;
+      workspaceOptions.poison = how->poison;
+      if (how->parallel_for)
+        workspaceOptions.executor =
+            core::Executor{how->parallel_for, how->context};
+      Result<std::unique_ptr<core::Workspace>> made =
+          core::Workspace::create(*size, std::move(workspaceOptions));
+      if (!made)
+        return made.takeError();
+      handle->workspace = *std::move(made);
+    }
     handle->inputs.reserve(size->inputs);
     handle->outputs.reserve(size->outputs);
     *workspace = handle.release();
@@ -174,7 +190,9 @@ uint32_t moe_workspace_kernel(const moe_workspace *workspace, size_t index,
                               moe_kernel_use *use) {
   if (!workspace || !use || !workspace->last)
     return 0;
-  std::span<const core::KernelUse> used = workspace->workspace->kernels();
+  std::span<const core::KernelUse> used = workspace->gpu
+                                              ? workspace->gpu->kernels()
+                                              : workspace->workspace->kernels();
   if (index >= used.size())
     return 0;
   moe_kernel_use full{};
@@ -201,16 +219,38 @@ moe_error *moe_run(const moe_bound *bound, const moe_named_tensor *inputs,
     Result<moe_run_options> how = take(options, "moe_run_options");
     if (!how)
       return how.takeError();
+    cuda::Workspace *const gpu = workspace->gpu.get();
+    const cuda::Module *const module = bound->module.get();
+    if (module ? !gpu || !gpu->device().is(module->device()) : gpu != nullptr)
+      return wrongUse("moe_run: the workspace is not on the program's device");
     core::Seat seat(workspace->busy);
     if (!seat)
       return core::Seat::taken();
-    Status status = toOperands(inputs, numInputs, "input", workspace->inputs);
+    const int device = gpu ? gpu->device().ordinal() : -1;
+    Status status =
+        toOperands(inputs, numInputs, "input", device, workspace->inputs);
     if (status)
-      status = toOperands(outputs, numOutputs, "output", workspace->outputs);
+      status =
+          toOperands(outputs, numOutputs, "output", device, workspace->outputs);
     if (!status)
       return status;
     workspace->last = bound->bound->sharedProgram();
+    if (gpu)
+      return cuda::run(
+          *bound->bound, *module, workspace->inputs, workspace->outputs, *gpu,
+          {static_cast<cuda::CuStream>(how->stream), how->timing != 0});
     return core::run(*bound->bound, workspace->inputs, workspace->outputs,
                      *workspace->workspace, {how->threads, how->timing != 0});
+  });
+}
+
+moe_error *moe_workspace_wait(moe_workspace *workspace) {
+  return guarded([&]() -> Status {
+    if (!workspace)
+      return wrongUse("moe_workspace_wait: null");
+    core::Seat seat(workspace->busy);
+    if (!seat)
+      return core::Seat::taken();
+    return workspace->gpu ? workspace->gpu->wait() : Status();
   });
 }

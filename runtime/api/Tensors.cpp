@@ -72,7 +72,7 @@ std::string list(const int64_t *values, int32_t count) {
 }
 
 core::Result<core::Operand> toOperand(const moe_named_tensor &named,
-                                      const char *kind) {
+                                      const char *kind, int gpu) {
   const moe_tensor &tensor = named.tensor;
   if (!named.name)
     return wrongUse(std::string(kind) + " without a name");
@@ -81,11 +81,17 @@ core::Result<core::Operand> toOperand(const moe_named_tensor &named,
   };
   if (tensor.ndim < 0 || (tensor.ndim > 0 && !tensor.shape))
     return wrongUse(label() + " has no shape");
-  constexpr int32_t cpu = 1, pinned = 3;
-  if (tensor.device.device_type != cpu && tensor.device.device_type != pinned)
-    return wrongUse(label() + " is on device type " +
-                    std::to_string(tensor.device.device_type) +
-                    ", expected host memory (1)");
+  constexpr int32_t cpu = 1, cuda = 2, pinned = 3, managed = 13;
+  const int32_t device = tensor.device.device_type;
+  const bool onDevice = device == cuda || device == managed;
+  if (device != cpu && device != pinned && !(onDevice && gpu >= 0))
+    return wrongUse(label() + " is on device type " + std::to_string(device) +
+                    ", expected host memory (1)" +
+                    (gpu >= 0 ? " or that of the GPU (2)" : ""));
+  if (onDevice && tensor.device.device_id != gpu)
+    return wrongUse(label() + " is on GPU " +
+                    std::to_string(tensor.device.device_id) +
+                    ", the program on GPU " + std::to_string(gpu));
   std::optional<DType> dtype = dtypeOf(tensor.dtype);
   if (!dtype)
     return Error(ErrorId::InputDType,
@@ -106,19 +112,20 @@ core::Result<core::Operand> toOperand(const moe_named_tensor &named,
   operand.data = tensor.data
                      ? static_cast<char *>(tensor.data) + tensor.byte_offset
                      : nullptr;
+  operand.onDevice = onDevice;
   return operand;
 }
 
 } // namespace
 
 core::Status api::toOperands(const moe_named_tensor *tensors, size_t count,
-                             const char *kind,
+                             const char *kind, int gpu,
                              std::vector<core::Operand> &operands) {
   operands.clear();
   if (count && !tensors)
     return wrongUse(std::string(kind) + "s are null");
   for (size_t i = 0; i < count; ++i) {
-    core::Result<core::Operand> operand = toOperand(tensors[i], kind);
+    core::Result<core::Operand> operand = toOperand(tensors[i], kind, gpu);
     if (!operand)
       return operand.takeError();
     operands.push_back(*operand);
@@ -129,7 +136,8 @@ core::Status api::toOperands(const moe_named_tensor *tensors, size_t count,
 core::Result<std::vector<core::NamedWeight>>
 api::toViews(const moe_named_tensor *tensors, size_t count, const char *kind) {
   std::vector<core::Operand> operands;
-  if (core::Status status = toOperands(tensors, count, kind, operands); !status)
+  if (core::Status status = toOperands(tensors, count, kind, -1, operands);
+      !status)
     return status.takeError();
   std::vector<core::NamedWeight> views;
   for (const core::Operand &operand : operands) {

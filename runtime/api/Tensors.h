@@ -23,11 +23,13 @@
 
 namespace moe::api {
 
-/// Appends to `operands`. `kind` is "input" or "output". Errors: InputDType for
-/// an element type that moec does not have, InputShape for gaps between
-/// elements, UsageInvalid.
+/// Fills `operands`. `kind` is "input" or "output"; `gpu` is the ordinal of the
+/// GPU whose memory may hold them, beside the host's; negative: none. Errors:
+/// InputDType for an element type that moec does not have, InputShape for gaps
+/// between elements, UsageInvalid.
 core::Status toOperands(const moe_named_tensor *tensors, size_t count,
-                        const char *kind, std::vector<core::Operand> &operands);
+                        const char *kind, int gpu,
+                        std::vector<core::Operand> &operands);
 
 /// The same as views that own their shapes and names.
 core::Result<std::vector<core::NamedWeight>>

@@ -147,7 +147,7 @@ enum class DType {
   Bool
 };
 
-/// A view of host memory, row-major without gaps. At most 8 dimensions.
+/// A view of memory, row-major without gaps. At most 8 dimensions.
 class Tensor {
 public:
   static constexpr size_t maxRank = 8;
@@ -162,6 +162,13 @@ public:
       : Tensor(DType::I32, data, shape) {}
   Tensor(const int64_t *data, std::initializer_list<int64_t> shape)
       : Tensor(DType::I64, data, shape) {}
+  /// The same of memory on a GPU.
+  static Tensor onGpu(DType dtype, const void *data,
+                      const std::vector<int64_t> &shape, int32_t gpu = 0) {
+    Tensor tensor(dtype, data, shape);
+    tensor.view.device = {2, gpu};
+    return tensor;
+  }
   /// Any type with the layout of DLPack's DLTensor. Its shape is copied, its
   /// strides must outlive the view.
   template <typename DlTensor> static Tensor fromDlpack(const DlTensor &dl) {
@@ -458,6 +465,7 @@ struct WorkspaceOptions {
 struct RunOptions {
   uint32_t threads = 0; ///< 0: all of the workspace's
   bool timing = false;
+  void *stream = nullptr; ///< of a GPU; null: the default stream
 };
 
 struct KernelUse {
@@ -479,6 +487,8 @@ public:
         list.push_back({use.name, use.launches, use.tasks, use.nanoseconds});
     return list;
   }
+  /// Waits for the last run on a GPU; see moe_workspace_wait.
+  Status wait() { return Status(moe_workspace_wait(handle.get())); }
   moe_workspace *c() const { return handle.get(); }
 
 private:
@@ -535,6 +545,7 @@ private:
     auto given = detail::sized<moe_run_options>();
     given.threads = options.threads;
     given.timing = options.timing;
+    given.stream = options.stream;
     return Status(moe_run(handle.get(), in.data(), in.size(), out.data(),
                           out.size(), workspace.c(), &given));
   }
@@ -650,8 +661,11 @@ private:
 };
 
 struct Target {
+  /// The CPU, or the GPU where that is the executor.
   static std::string host() { return "host"; }
 };
+
+enum class Executor { Cpu, Cuda };
 
 struct CompilerOptions {
   /// One target, or a comma-separated list.
@@ -670,6 +684,10 @@ struct CompilerOptions {
   std::function<void(const char *phase, double milliseconds)> timing = {};
   /// Tells perf the names of kernels.
   bool perf_map = false;
+  Executor executor = Executor::Cpu;
+  uint32_t device = 0; ///< the GPU, as the driver counts
+  /// Path of the CUDA driver; empty: MOE_CUDA_DRIVER, else libcuda.so.1.
+  std::string cuda_driver = {};
 };
 
 class Compiler {
@@ -741,6 +759,10 @@ private:
     given.to_phase = detail::orNull(options.to_phase);
     given.dump_dir = detail::orNull(options.dump_dir);
     given.perf_map = options.perf_map;
+    given.executor = options.executor == Executor::Cuda ? MOE_EXECUTOR_CUDA
+                                                        : MOE_EXECUTOR_CPU;
+    given.device = options.device;
+    given.cuda_driver = detail::orNull(options.cuda_driver);
     if (options.timing) {
       given.context = const_cast<CompilerOptions *>(&options);
       given.timing = [](void *context, const char *phase, double ms) {

@@ -74,7 +74,8 @@ MOE_API void moe_text_release(moe_text *text);
 \*===----------------------------------------------------------------------===*/
 
 /* The layout of DLPack's DLTensor, field by field: `(const moe_tensor *)&dl`.
-   Here data is in host memory (device type 1, or 3 for pinned memory), in
+   Data is in host memory (device type 1, or 3 for pinned memory) or, for runs
+   of a program on a GPU, on that GPU (2, or 13 for managed memory); in
    row-major order without gaps (strides NULL, or those), of any alignment.
    Element types: */
 enum {
@@ -175,9 +176,17 @@ typedef struct moe_source {
   uint32_t override_ids;
 } moe_source;
 
+/* What runs a program. */
+enum {
+  MOE_EXECUTOR_CPU = 0,
+  MOE_EXECUTOR_CUDA = 1 /* a GPU, through the CUDA driver */
+};
+
 typedef struct moe_compile_options {
   size_t size;
-  const char *targets;    /* NULL: "host"; a comma-separated list */
+  const char *targets;    /* NULL: "host", which is the GPU for CUDA; a
+                             comma-separated list. A single GPU's name also
+                             picks that variant of a package */
   const char *isa;        /* NULL: MOE_ISA */
   uint32_t free_order;    /* 1: sums in any order, determinism "none" */
   uint32_t strip_ir;      /* 1: no IR in the package */
@@ -189,9 +198,12 @@ typedef struct moe_compile_options {
   void (*timing)(void *context, const char *phase, double milliseconds);
   void *context;
   uint32_t perf_map; /* 1: tells perf the kernels' names (/tmp/perf-PID.map) */
+  uint32_t executor; /* MOE_EXECUTOR_... */
+  uint32_t device;   /* of CUDA, as the driver counts */
+  const char *cuda_driver; /* NULL: MOE_CUDA_DRIVER, else libcuda.so.1 */
 } moe_compile_options;
 
-/* A function for this host: code and signature, no weights. */
+/* A function for this host, or a GPU of it: code and signature, no weights. */
 typedef struct moe_program moe_program;
 
 /* Compiles, or finds the result in the disk cache; a package is only opened.
@@ -202,6 +214,7 @@ MOE_API moe_error *moe_compile(const moe_source *source,
 MOE_API void moe_program_release(moe_program *program);
 
 /* JSON: {"function", "package", "build_id", "target", "emulated", "has_ir",
+   "executor": "cpu" or "cuda",
    "dims": [{"name", "bound"}],
    "inputs": [{"name", "dtype", "shape": ["T", 64]}], "outputs": the same,
    "kernels": [{"name", "scratch_bytes", "code_bytes"}],
@@ -257,7 +270,7 @@ typedef struct moe_bound moe_bound;
 
 /* Packs the weights, one expert a thread at a time: no more memory is needed
    than that of the packed weights. `weights` may be NULL for a function without
-   any. */
+   any. For a GPU they travel as they are stored and are packed there. */
 MOE_API moe_error *moe_bind(const moe_program *program,
                             const moe_weights *weights,
                             const moe_bind_options *options, moe_bound **bound);
@@ -286,7 +299,8 @@ typedef struct moe_workspace_options {
   /* Dimensions that are not named may reach their bound. */
   const moe_dim *dims;
   size_t num_dims;
-  uint32_t threads; /* 0: MOE_NUM_THREADS, else all physical cores */
+  uint32_t threads; /* 0: MOE_NUM_THREADS, else all physical cores; nothing on
+                       a GPU, as are the next two */
   /* Runs a loop on the caller's threads instead of on own ones: `task` for
      ranges that cover [0, n) once, with workers below `threads`; returns when
      all are done. */
@@ -302,9 +316,10 @@ typedef struct moe_memory_plan {
   uint64_t buffers;       /* between kernels */
   uint64_t spare_outputs; /* for outputs that a run does not ask for */
   uint64_t scratch;       /* of all threads */
-  uint64_t workspace;     /* the sum of these */
+  uint64_t workspace;     /* the sum of these and of input_copies */
   uint64_t weights;       /* packed, once a bound program */
   uint64_t code;          /* once a program */
+  uint64_t input_copies;  /* on a GPU: for inputs in host memory */
 } moe_memory_plan;
 /* For the dims and threads of `options`, without making anything. */
 MOE_API moe_error *moe_program_memory(const moe_program *program,
@@ -333,17 +348,29 @@ MOE_API uint32_t moe_workspace_kernel(const moe_workspace *workspace,
 typedef struct moe_run_options {
   size_t size;
   uint32_t threads; /* 0: all of the workspace's */
-  uint32_t timing;  /* 1: kernels are timed */
+  uint32_t timing;  /* 1: kernels are timed; on a GPU each is waited for */
+  void *stream;     /* a cudaStream_t or CUstream; NULL: the default stream */
 } moe_run_options;
 
 /* Runs once. Inputs and outputs are found by name; every input must be given,
    an output that is not is computed and dropped. Outputs may overlap nothing.
-   Any number of tokens up to the bound, 0 included. Allocates nothing. */
+   Any number of tokens up to the bound, 0 included. Allocates nothing.
+
+   On a GPU the run is put into the stream. If all tensors are on the GPU the
+   call does not wait for it, and a stream that is being captured captures it;
+   what happens later is told by moe_workspace_wait. Tensors there are used in
+   place if they begin at a multiple of 16 bytes. If any is in host memory the
+   run is complete on return. */
 MOE_API moe_error *moe_run(const moe_bound *bound,
                            const moe_named_tensor *inputs, size_t num_inputs,
                            const moe_named_tensor *outputs, size_t num_outputs,
                            moe_workspace *workspace,
                            const moe_run_options *options);
+
+/* Waits for what is in the stream of the workspace's last run and returns what
+   went wrong in it: a kernel, or an id that is out of range (of a replay of a
+   captured run too). Returns at once on a CPU. */
+MOE_API moe_error *moe_workspace_wait(moe_workspace *workspace);
 
 /*===----------------------------------------------------------------------===*\
 |* The reference                                                              *|

@@ -32,6 +32,8 @@ public:
 
   const Driver &driver() const { return *owner; }
   int ordinal() const { return number; }
+  /// Whether memory and modules of one are the other's.
+  bool is(const Device &other) const { return context == other.context; }
   const std::string &name() const { return deviceName; }
   /// 90 for compute capability 9.0. A simulator's changes with what it loads.
   core::Result<int> capability() const;

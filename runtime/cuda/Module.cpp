@@ -42,25 +42,39 @@ std::string describe(const Device &device, int capability) {
 
 } // namespace
 
+Result<std::string> moe::cuda::targetOf(const Device &device) {
+  Result<int> capability = device.capability();
+  if (!capability)
+    return capability.takeError();
+  const std::string_view target = targetFor(*capability);
+  if (target.empty())
+    return Error(ErrorId::TargetUnsupported,
+                 describe(device, *capability) +
+                     " is older than what moec compiles for, which begins at "
+                     "sm_80");
+  return std::string(target);
+}
+
 Result<std::shared_ptr<const Module>>
-Module::load(const core::Package &package, std::shared_ptr<const Device> device,
-             std::string_view target) {
+Module::load(std::shared_ptr<const core::Package> package,
+             std::shared_ptr<const Device> device, std::string_view target) {
   Result<int> capability = device->capability();
   if (!capability)
     return capability.takeError();
   Result<Choice> choice =
-      chooseCode(package, *capability, device->driver().loadText != nullptr,
+      chooseCode(*package, *capability, device->driver().loadText != nullptr,
                  target, describe(*device, *capability));
   if (!choice)
     return choice.takeError();
   std::shared_ptr<Module> module(new Module);
+  module->package = std::move(package);
   module->owner = std::move(device);
   module->chosen = choice->variant;
   Current current(*module->owner);
   Status status = current.status();
   if (status)
-    status = module->loadCode(package, *choice->code);
-  const abi::Variant &variant = *package.root().variants()->Get(
+    status = module->loadCode(*choice->code);
+  const abi::Variant &variant = *module->package->root().variants()->Get(
       static_cast<flatbuffers::uoffset_t>(choice->variant));
   for (const abi::Kernel *kernel : *variant.kernels())
     if (status)
@@ -77,20 +91,19 @@ Module::~Module() {
   owner->driver().cuModuleUnload(module);
 }
 
-Status Module::loadCode(const core::Package &package, const abi::Code &code) {
+Status Module::loadCode(const abi::Code &code) {
   const std::string arch = code.arch()->str();
   switch (code.kind()) {
   case abi::CodeKind::Cubin:
-    return loadImage(package, code.bytes()->data(), "the cubin for " + arch);
+    return loadImage(code.bytes()->data(), "the cubin for " + arch);
   case abi::CodeKind::Ptx:
-    return loadImage(package, std::string(textOf(code)).c_str(),
-                     "the PTX for " + arch);
+    return loadImage(std::string(textOf(code)).c_str(), "the PTX for " + arch);
   default:
-    return loadText(package, code);
+    return loadText(code);
   }
 }
 
-Status Module::loadText(const core::Package &package, const abi::Code &code) {
+Status Module::loadText(const abi::Code &code) {
   const std::string_view text = textOf(code);
   const std::string arch = code.arch()->str();
   const Driver &driver = owner->driver();
@@ -99,7 +112,7 @@ Status Module::loadText(const core::Package &package, const abi::Code &code) {
     const CuResult result =
         driver.loadText(text.data(), text.size(), arch.c_str(), &module, &log);
     Status status = driver.checked(result, [&] {
-      return core::quote(package.name()) + ": the CUDA text for " + arch +
+      return core::quote(package->name()) + ": the CUDA text for " + arch +
              " does not load";
     });
     if (status)
@@ -115,22 +128,21 @@ Status Module::loadText(const core::Package &package, const abi::Code &code) {
   if (!nvrtc)
     return nvrtc.takeError();
   // For this GPU, of which the text's architecture may be an ancestor.
-  Result<CompiledText> compiled = nvrtc->compile(text, arch, package.name());
+  Result<CompiledText> compiled = nvrtc->compile(text, arch, package->name());
   if (!compiled)
     return compiled.takeError();
   for (const std::string &defect : compiled->report.defects)
     core::log(core::LogLevel::Warning,
-              core::quote(package.name()) + ": " + defect);
+              core::quote(package->name()) + ": " + defect);
   Result<int> capability = owner->capability();
   if (!capability)
     return capability.takeError();
   if (runsOn(*parseArch(arch), abi::CodeKind::Cubin, *capability))
-    return loadImage(package, compiled->cubin.data(), "the cubin for " + arch);
-  return loadImage(package, compiled->ptx.c_str(), "the PTX for " + arch);
+    return loadImage(compiled->cubin.data(), "the cubin for " + arch);
+  return loadImage(compiled->ptx.c_str(), "the PTX for " + arch);
 }
 
-Status Module::loadImage(const core::Package &package, const void *image,
-                         const std::string &what) {
+Status Module::loadImage(const void *image, const std::string &what) {
   std::string log(16 << 10, '\0');
   CuJitOption options[] = {CuJitOption::ErrorLogBuffer,
                            CuJitOption::ErrorLogBufferSizeBytes};
@@ -141,7 +153,7 @@ Status Module::loadImage(const core::Package &package, const void *image,
   if (result == CuResult::Success)
     return {};
   Error error = driver
-                    .check(result, core::quote(package.name()) + ": " + what +
+                    .check(result, core::quote(package->name()) + ": " + what +
                                        " does not load into the driver of " +
                                        driver.versionText())
                     .takeError();
@@ -213,6 +225,8 @@ Status Module::findKernel(const abi::Kernel &table) {
     kernel.residentBlocks = static_cast<uint32_t>(blocks * *sms) /
                             launch.cluster() * launch.cluster();
   }
+  if (launch.tensor_maps())
+    mostMaps = std::max<size_t>(mostMaps, launch.tensor_maps()->size());
   functions.push_back(kernel);
   return status;
 }

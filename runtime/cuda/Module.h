@@ -21,6 +21,10 @@
 
 namespace moe::cuda {
 
+/// What moe-compile would be told to compile for the device. TargetUnsupported
+/// for one that is older than all targets.
+core::Result<std::string> targetOf(const Device &device);
+
 /// Immutable: any number of threads may use one.
 class Module {
 public:
@@ -29,8 +33,8 @@ public:
   /// into a simulator. Errors: PackageNoVariant, NvrtcAbsent, CompileFailed,
   /// CudaFailed, OutOfMemory.
   static core::Result<std::shared_ptr<const Module>>
-  load(const core::Package &package, std::shared_ptr<const Device> device,
-       std::string_view target);
+  load(std::shared_ptr<const core::Package> package,
+       std::shared_ptr<const Device> device, std::string_view target);
   ~Module();
   Module(const Module &) = delete;
 
@@ -47,6 +51,8 @@ public:
   };
   /// In the order of the variant's table.
   std::span<const Kernel> kernels() const { return functions; }
+  /// Of the kernel that has the most.
+  size_t tensorMaps() const { return mostMaps; }
 
   /// Puts a launch into a stream: `tasks` > 0 blocks, or what a persistent
   /// kernel's grid is. `parameters` point to its parameters.
@@ -55,16 +61,17 @@ public:
 
 private:
   Module() = default;
-  core::Status loadCode(const core::Package &package, const abi::Code &code);
-  core::Status loadImage(const core::Package &package, const void *image,
-                         const std::string &what);
-  core::Status loadText(const core::Package &package, const abi::Code &code);
+  core::Status loadCode(const abi::Code &code);
+  core::Status loadImage(const void *image, const std::string &what);
+  core::Status loadText(const abi::Code &code);
   core::Status findKernel(const abi::Kernel &table);
 
+  std::shared_ptr<const core::Package> package;
   std::shared_ptr<const Device> owner;
   CuModule module = nullptr;
   size_t chosen = 0;
   std::vector<Kernel> functions;
+  size_t mostMaps = 0;
 };
 
 } // namespace moe::cuda

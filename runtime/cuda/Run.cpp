@@ -40,10 +40,12 @@ namespace moe::cuda {
 /// A run in progress.
 class Run {
 public:
-  Run(const core::Bound &bound, Workspace &workspace, const RunOptions &options)
-      : bound(bound), program(bound.program()), workspace(workspace),
-        tables(workspace.tables), driver(workspace.code->device().driver()),
-        stream(options.stream), timing(options.timing) {}
+  Run(const core::Bound &bound, const Module &module, Workspace &workspace,
+      const RunOptions &options)
+      : bound(bound), program(bound.program()), module(module),
+        workspace(workspace), tables(workspace.tables),
+        driver(module.device().driver()), stream(options.stream),
+        timing(options.timing) {}
   Status run(std::span<const core::Operand> inputs,
              std::span<const core::Operand> outputs);
 
@@ -67,6 +69,7 @@ private:
 
   const core::Bound &bound;
   const core::Program &program;
+  const Module &module;
   Workspace &workspace;
   core::RunTables &tables;
   const Driver &driver;
@@ -83,20 +86,20 @@ Status Run::run(std::span<const core::Operand> inputs,
   if (!seat)
     return core::Seat::taken();
   Status status = tables.take(program, inputs, outputs);
-  if (status && program.checks() > workspace.checkIds.size())
+  if (status && (program.checks() > workspace.checkIds.size() ||
+                 module.tensorMaps() > workspace.maps.size()))
     status = Error(ErrorId::WorkspaceTooSmall,
                    "the workspace was made for another program, which has "
-                   "fewer checks than " +
+                   "fewer checks or tensor maps than " +
                        core::quote(program.name()));
   if (!status)
     return status;
-  Current current(workspace.code->device());
+  Current current(module.device());
   if (!current.status())
     return current.status();
   workspace.checks = 0;
   workspace.stream = stream;
-  if (workspace.program != program.name())
-    workspace.program = program.name();
+  workspace.last = bound.sharedProgram();
   status = placeBuffers();
   if (status)
     status = execute(*program.table().steps());
@@ -279,7 +282,7 @@ Status Run::launch(const abi::Launch &launch) {
     return {};
   if (tasks < 0)
     return broken("a launch has " + std::to_string(tasks) + " tasks");
-  const Module::Kernel &kernel = workspace.code->kernels()[launch.kernel()];
+  const Module::Kernel &kernel = module.kernels()[launch.kernel()];
 
   size_t count = 0;
   for (flatbuffers::uoffset_t i = 0; i < launch.args()->size(); ++i) {
@@ -302,8 +305,8 @@ Status Run::launch(const abi::Launch &launch) {
 
   if (timing)
     driver.cuEventRecord(workspace.begin.get(), stream);
-  Status status = workspace.code->launch(kernel, tasks,
-                                         workspace.parameters.data(), stream);
+  Status status =
+      module.launch(kernel, tasks, workspace.parameters.data(), stream);
   if (!status)
     return status;
   core::KernelUse &use = tables.used[launch.kernel()];
@@ -352,9 +355,9 @@ Status Run::check(const abi::Check &check) {
                         [] { return "a status could not be copied"; });
 }
 
-Status moe::cuda::run(const core::Bound &bound,
+Status moe::cuda::run(const core::Bound &bound, const Module &module,
                       std::span<const core::Operand> inputs,
                       std::span<const core::Operand> outputs,
                       Workspace &workspace, const RunOptions &options) {
-  return Run(bound, workspace, options).run(inputs, outputs);
+  return Run(bound, module, workspace, options).run(inputs, outputs);
 }

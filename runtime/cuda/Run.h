@@ -26,16 +26,16 @@ struct RunOptions {
   bool timing = false;
 };
 
-/// Puts a run into the stream. `bound` was packed by a devicePacker of the
-/// workspace's module. If all tensors are on the device it returns at once,
-/// allocates nothing and can be captured; what check steps find is told by
-/// Workspace::wait(). Tensors in host memory, and those on the device that do
-/// not begin at a multiple of 16 bytes, go through the workspace; with any in
-/// host memory the run is complete on return.
-/// Errors: those of RunTables::take, WorkspaceTooSmall, WorkspaceBusy,
-/// CudaFailed, PackageCorrupt where steps do not fit their buffers, and for
-/// complete runs what Workspace::wait() says.
-core::Status run(const core::Bound &bound,
+/// Puts a run into the stream. `bound` was packed by a devicePacker of
+/// `module`, which is on the workspace's device. If all tensors are on the
+/// device it returns at once, allocates nothing and can be captured; what check
+/// steps find is told by Workspace::wait(). Tensors in host memory, and those
+/// on the device that do not begin at a multiple of 16 bytes, go through the
+/// workspace; with any in host memory the run is complete on return. Errors:
+/// those of RunTables::take, WorkspaceTooSmall, WorkspaceBusy, CudaFailed,
+/// PackageCorrupt where steps do not fit their buffers, and for complete runs
+/// what Workspace::wait() says.
+core::Status run(const core::Bound &bound, const Module &module,
                  std::span<const core::Operand> inputs,
                  std::span<const core::Operand> outputs, Workspace &workspace,
                  const RunOptions &options = {});

@@ -18,23 +18,18 @@ using core::ErrorId;
 using core::Result;
 using core::Status;
 
-Workspace::Workspace(std::shared_ptr<const Module> module,
-                     const core::WorkspaceSize &size)
-    : code(std::move(module)), capacity(size), tables(size),
+Workspace::Workspace(const Module &module, const core::WorkspaceSize &size)
+    : owner(module.sharedDevice()), capacity(size), tables(size),
       fetched(size.outputs), buffers(size.launchArgs), checkIds(size.checks) {
-  size_t mostMaps = 0;
-  for (const Module::Kernel &kernel : code->kernels())
-    if (const auto *list = kernel.table->cuda()->tensor_maps())
-      mostMaps = std::max<size_t>(mostMaps, list->size());
-  maps.resize(mostMaps);
-  parameters.resize(size.launchArgs + size.dims + 1 + mostMaps);
+  maps.resize(module.tensorMaps());
+  parameters.resize(size.launchArgs + size.dims + 1 + maps.size());
 }
 
 Result<std::unique_ptr<Workspace>>
-Workspace::create(std::shared_ptr<const Module> module,
-                  const core::WorkspaceSize &size, bool poison) {
-  std::shared_ptr<const Device> device = module->sharedDevice();
-  std::unique_ptr<Workspace> workspace(new Workspace(std::move(module), size));
+Workspace::create(const Module &module, const core::WorkspaceSize &size,
+                  bool poison) {
+  std::shared_ptr<const Device> device = module.sharedDevice();
+  std::unique_ptr<Workspace> workspace(new Workspace(module, size));
   Current current(*device);
   if (!current.status())
     return current.status().error();
@@ -59,13 +54,15 @@ Workspace::create(std::shared_ptr<const Module> module,
 }
 
 Status Workspace::wait() {
-  const Driver &driver = code->device().driver();
-  Current current(code->device());
+  if (!last)
+    return {};
+  const Driver &driver = owner->driver();
+  Current current(*owner);
   if (!current.status())
     return current.status();
   if (Status status = driver.checked(
           driver.cuStreamSynchronize(stream),
-          [&] { return "running program " + core::quote(program); });
+          [&] { return "running program " + core::quote(last->name()); });
       !status)
     return status;
   for (size_t i = 0; i < checks; ++i) {
@@ -73,7 +70,7 @@ Status Workspace::wait() {
     std::memcpy(&found, statuses.data() + i * sizeof(found), sizeof(found));
     if (found != -1)
       return Error(static_cast<ErrorId>(checkIds[i]),
-                   "program " + core::quote(program) +
+                   "program " + core::quote(last->name()) +
                        ": the value at position " + std::to_string(found) +
                        " is out of range");
   }

@@ -25,17 +25,18 @@ namespace moe::cuda {
 /// Serves one run at a time; a graph that was captured from a run uses it too.
 class Workspace {
 public:
-  /// For programs of the module. `poison` fills the memory with 0xFF before
+  /// For programs of the module, and of others on its device that need no more.
+  /// `poison` fills the memory with 0xFF before
   /// each run, as core's workspace does. OutOfMemory, CudaFailed.
   static core::Result<std::unique_ptr<Workspace>>
-  create(std::shared_ptr<const Module> module, const core::WorkspaceSize &size,
+  create(const Module &module, const core::WorkspaceSize &size,
          bool poison = false);
 
   /// Device memory of a workspace of this size, in bytes.
   static size_t bytes(const core::WorkspaceSize &size) {
     return size.arena + size.spareOutputs + size.inputCopies;
   }
-  const Module &module() const { return *code; }
+  const Device &device() const { return *owner; }
   /// By kernel of the variant that ran last.
   std::span<const core::KernelUse> kernels() const { return tables.used; }
 
@@ -46,10 +47,9 @@ public:
 
 private:
   friend class Run;
-  Workspace(std::shared_ptr<const Module> module,
-            const core::WorkspaceSize &size);
+  Workspace(const Module &module, const core::WorkspaceSize &size);
 
-  std::shared_ptr<const Module> code;
+  std::shared_ptr<const Device> owner;
   const core::WorkspaceSize capacity;
   bool poison = false;
   DeviceMemory memory;
@@ -66,7 +66,7 @@ private:
   PinnedMemory statuses;
   std::vector<uint16_t> checkIds;
   size_t checks = 0;
-  std::string program; ///< that they are of
+  std::shared_ptr<const core::Program> last; ///< whose they are
   CuStream stream = nullptr;
 
   Event begin, end; ///< of a timed launch

@@ -60,6 +60,11 @@ Status CompiledLayer::open(const std::string &dtype) {
   moe_compile_options compile{};
   compile.size = sizeof compile;
   compile.targets = options.target ? options.target->c_str() : nullptr;
+  if (options.executor == ExecutorKind::Cuda) {
+    compile.executor = MOE_EXECUTOR_CUDA;
+    if (!options.cudaDriver.empty())
+      compile.cuda_driver = options.cudaDriver.c_str();
+  }
   compile.context = this;
   compile.timing = [](void *context, const char *phase, double ms) {
     static_cast<CompiledLayer *>(context)->phases.emplace_back(phase, ms);
@@ -190,11 +195,12 @@ void CompiledLayer::report() const {
       return static_cast<double>(bytes) / (1 << 20);
     };
     std::printf("memory plan: workspace %.2f MiB (buffers %.2f, outputs not "
-                "asked for %.2f, scratch %.2f), weights %.2f MiB, code %.3f "
+                "asked for %.2f, copies of inputs %.2f, scratch %.2f), weights "
+                "%.2f MiB, code %.3f "
                 "MiB; peak of the process %.2f MiB\n",
                 mib(plan.workspace), mib(plan.buffers), mib(plan.spare_outputs),
-                mib(plan.scratch), mib(plan.weights), mib(plan.code),
-                mib(core::os::peakResidentBytes()));
+                mib(plan.input_copies), mib(plan.scratch), mib(plan.weights),
+                mib(plan.code), mib(core::os::peakResidentBytes()));
   }
 }
 

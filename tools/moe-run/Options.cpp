@@ -10,6 +10,7 @@
 
 #include "moe/runtime/core/Os.h"
 #include "moe/runtime/core/ThreadPool.h"
+#include "moe/tools/common/Executors.h"
 
 using namespace moe;
 using namespace moe::core;
@@ -32,8 +33,12 @@ static constexpr Flag kFlags[] = {
      "what the results should be; DIR: every "
      "input-T*.safetensors with its expect-T*"},
     {"rtol", "R", "largest relative error; default 1e-5, 5e-3 for 16-bit"},
-    {"executor", "NAME", "reference or cpu (the default)"},
-    {"target", "T", "what to compile for; default: host"},
+    {"executor", "NAME",
+     "reference, cpu (the default), cuda, or cuda-sim: CUDA kernels run by a "
+     "simulator on the CPU"},
+    {"target", "T",
+     "what to compile for; default: host, which is the GPU for cuda, and "
+     "sm_90a for cuda-sim"},
     {"threads", "N", "default: MOE_NUM_THREADS, else all physical cores"},
     {"check", "", "compare with the reference"},
     {"check-phases", "",
@@ -69,17 +74,18 @@ static Status readInt(const CommandLine &line, std::string_view flag,
   return Status::ok();
 }
 
-static Result<ExecutorKind> parseExecutor(const std::string &name) {
+static Status parseExecutor(const std::string &name, RunOptions &options) {
+  Result<ExecutorChoice> executor = executorFromName(name);
   if (name == "reference")
-    return ExecutorKind::Reference;
-  if (name == "cpu")
-    return ExecutorKind::Cpu;
-  if (name == "cuda" || name == "cuda-sim")
-    return Error(ErrorId::TargetUnsupported,
-                 "executor '" + name +
-                     "' is not part of this build; use --executor=cpu or "
-                     "--executor=reference");
-  return usage("unknown --executor=" + name + ", expected reference or cpu");
+    options.executor = ExecutorKind::Reference;
+  else if (!executor)
+    return usage("unknown --executor=" + name +
+                 ", expected reference, cpu, cuda or cuda-sim");
+  else if (executor->cuda)
+    options.executor = ExecutorKind::Cuda;
+  if (executor)
+    options.cudaDriver = executor->driver;
+  return Status::ok();
 }
 
 Result<RunOptions> tools::parseOptions(const CommandLine &line) {
@@ -102,14 +108,13 @@ Result<RunOptions> tools::parseOptions(const CommandLine &line) {
     if (!status)
       return status.takeError();
   Result<double> rtol = line.getDouble("rtol", 0);
-  Result<ExecutorKind> executor = parseExecutor(line.get("executor", "cpu"));
+  Status executor = parseExecutor(line.get("executor", "cpu"), options);
   if (!rtol)
     return rtol.takeError();
   if (!executor)
     return executor.takeError();
   if (line.has("rtol"))
     options.rtol = *rtol;
-  options.executor = *executor;
   options.threads = threads.value_or(0);
   options.seed = argSeed.value_or(seed.value_or(0));
   options.randomInputs = options.tokens || argSeed;

@@ -16,7 +16,7 @@
 
 namespace moe::tools {
 
-enum class ExecutorKind { Reference, Cpu };
+enum class ExecutorKind { Reference, Cpu, Cuda };
 
 struct RunOptions {
   std::string source; ///< FILE.mlir, FILE.moe or DIR
@@ -31,6 +31,7 @@ struct RunOptions {
   std::optional<std::string> output, expect, target, stats;
   std::optional<double> rtol;
   ExecutorKind executor = ExecutorKind::Cpu;
+  std::string cudaDriver; ///< the simulator's path; empty: the usual driver
   uint32_t threads = 0;
   bool check = false, checkPhases = false, exact = false, explain = false;
   bool memory = false, timing = false;
