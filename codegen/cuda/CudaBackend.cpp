@@ -63,12 +63,9 @@ static CudaBinary compile(StringRef text, cuda::TargetAttr target,
 }
 
 static InFlightDiagnostic refused(ModuleOp lowered, cuda::TargetAttr target,
-                                  StringRef text, const CudaBinary &binary) {
-  InFlightDiagnostic error = lowered.emitError()
-                             << "the kernels do not compile for "
+                                  const CudaBinary &binary) {
+  return lowered.emitError() << "the kernels do not compile for "
                              << target.getTargetName() << ": " << binary.error;
-  error.attachNote() << "in this text:\n" << text;
-  return error;
 }
 
 FailureOr<std::string>
@@ -82,7 +79,7 @@ CudaBackend::emit(ModuleOp lowered, TargetAttrInterface attribute,
   if (!binary.available)
     return lowered.emitError() << "cannot compile CUDA: " << binary.error;
   if (!binary.error.empty())
-    return refused(lowered, target, *text, binary);
+    return refused(lowered, target, binary);
   return kind == EmitKind::Ptx ? std::move(binary.ptx)
                                : std::move(binary.cubin);
 }
@@ -169,7 +166,7 @@ LogicalResult CudaBackend::addCode(ModuleOp lowered,
     return failure();
   CudaBinary binary = compile(*text, target, services);
   if (binary.available && !binary.error.empty())
-    return refused(lowered, target, *text, binary);
+    return refused(lowered, target, binary);
   auto add = [&](abi::CodeKind kind, const std::string &bytes) {
     auto code = std::make_unique<abi::CodeT>();
     code->kind = kind;

@@ -187,8 +187,9 @@ Result<CompiledText> Nvrtc::compile(std::string_view text,
                      core::quote(arch) + ", but for " + list);
   }
   const std::string architecture = "--gpu-architecture=" + arch;
+  // A product and a sum are fused where the text says fma, nowhere else.
   const char *const options[] = {architecture.c_str(), "-std=c++17",
-                                 "--ptxas-options=-v"};
+                                 "--fmad=false", "--ptxas-options=-v"};
   OwnedProgram program(*this, std::string(text), name);
   int result = program.result;
   if (result == 0)

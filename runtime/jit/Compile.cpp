@@ -12,6 +12,7 @@
 #include "moe/codegen/program/SerializeProgram.h"
 #include "moe/runtime/core/Package.h"
 #include "moe/runtime/core/Version.h"
+#include "moe/runtime/jit/CompileCuda.h"
 #include "moe/runtime/jit/Decisions.h"
 #include "moe/runtime/jit/Diagnostics.h"
 #include "moe/runtime/jit/Phases.h"
@@ -158,7 +159,8 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
   if (emit == "exec")
     phases->to = Phase::Exec;
   bool wantsIr = phases->to != Phase::Object;
-  const CodegenServices services;
+  CudaCompiler cuda;
+  const CodegenServices services = cuda.services();
   std::string ir = options.strip_ir ? "" : printed(**input);
 
   abi::PackageT package;
@@ -184,11 +186,12 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
               runPhases(*module, *target->backend, target->attribute, *phases);
           !status)
         return status.takeError();
-      return collected<std::string>(
+      Result<std::string> emitted = collected<std::string>(
           *context, ErrorId::CompileFailed, "code generation failed", [&] {
             return target->backend->emit(*module, target->attribute, *kind,
                                          services);
           });
+      return cuda.failure ? *cuda.failure : std::move(emitted);
     }
     if (emit != "package")
       return Error(ErrorId::UsageInvalid,
@@ -197,7 +200,10 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
                        "cubin, plan or exec");
     auto variant = compileVariant(*module, *target, services, *phases);
     if (!variant)
-      return variant.takeError();
+      return cuda.failure ? *cuda.failure : variant.takeError();
+    if (options.strip_ir)
+      if (Status status = stripText(**variant, cuda); !status)
+        return status.takeError();
     if (package.decisions.empty())
       package.decisions = decisionsAsJson(*module);
     package.variants.push_back(std::move(*variant));

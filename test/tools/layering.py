@@ -27,8 +27,9 @@ ALLOWED = {
     "runtime/reference": ["dialect/semantics", "dialect/plan", "runtime/core"],
     "runtime/interpret": COMPILER + ["runtime/core", "runtime/reference"],
     "runtime/import": COMPILER + ["runtime/core"],
-    "runtime/jit": COMPILER + ["runtime/core", "runtime/reference",
-                               "runtime/interpret", "runtime/import"],
+    "runtime/jit": COMPILER + ["runtime/core", "runtime/cuda",
+                               "runtime/reference", "runtime/interpret",
+                               "runtime/import"],
     "tools": ["runtime/api", "runtime/core", "runtime/cuda", "runtime/jit",
               "codegen/abi"],
     "test": None,  # may include anything
