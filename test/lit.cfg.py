@@ -32,3 +32,7 @@ config.substitutions.append(("%edit", "python3 " + os.path.join(errors, "edit.py
 config.substitutions.append(("%fixture", os.path.join(config.moe_source_dir, "test", "e2e", "fixture.sh")))
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%data", os.path.join(config.moe_source_dir, "test", "data")))
+
+# The simulator runs CUDA kernels on x86-64.
+if os.path.exists(os.path.join(config.moe_build_dir, "lib", "libmoe_cudasim.so")):
+    config.available_features.add("cudasim")
