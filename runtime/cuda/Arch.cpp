@@ -122,10 +122,13 @@ Result<Choice> moe::cuda::chooseCode(const core::Package &package,
     return best;
   if (obstacles.empty())
     obstacles = "it has none; ";
+  obstacles.resize(obstacles.size() - 2);
   const std::string_view nearest =
       target.empty() ? targetFor(capability) : target;
+  if (!nearest.empty())
+    obstacles += "; compile with --target=" + std::string(nearest);
   return Error(ErrorId::PackageNoVariant,
                core::quote(package.name()) +
                    ": no variant of the package runs on " + gpu + ": " +
-                   obstacles + "compile with --target=" + std::string(nearest));
+                   obstacles);
 }

@@ -112,7 +112,7 @@ static_assert(sizeof(CuTensorMap) == 128);
 
 enum class CuTensorMapType : int {
   UInt8 = 0,
-  Int32 = 4,
+  Int32 = 3,
   Int64 = 5,
   Float16 = 6,
   Float32 = 7,

@@ -1,0 +1,411 @@
+//===- FakeCuda.cpp - A CUDA driver that records ----------------*- C++ -*-===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Work is done when it is asked for, whatever the stream. Device memory is
+// memory of the process under addresses that are known to be device memory, so
+// that a host pointer in a place of a device one is found.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/test/unit/runtime/cuda/FakeCuda.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+using namespace moe;
+using namespace moe::cuda;
+using moe::test::FakeCuda;
+
+namespace {
+
+FakeCuda fake;
+std::map<CuDevicePtr, size_t> blocks;
+std::map<std::string, int> counts;
+std::string loadedImage;
+
+/// Writes the call down; an error if it is to fail.
+CuResult call(const std::string &name, const std::string &what = "") {
+  fake.calls.push_back(what.empty() ? name : name + " " + what);
+  if (name == fake.failing && counts[name]++ >= fake.failAfter)
+    return fake.failure;
+  return CuResult::Success;
+}
+
+/// Whether [start, start + bytes) lies in one block of device memory.
+bool onDevice(CuDevicePtr start, size_t bytes) {
+  auto after = blocks.upper_bound(start);
+  if (after == blocks.begin())
+    return false;
+  --after;
+  return start + bytes <= after->first + after->second;
+}
+
+std::string text(const void *pointer) {
+  return std::to_string(reinterpret_cast<uintptr_t>(pointer));
+}
+
+//===----------------------------------------------------------------------===//
+// The sample package's kernels
+//===----------------------------------------------------------------------===//
+
+constexpr int64_t width = 4;
+
+/// The parameters of one launch: pointers, then T unless it is a preparation,
+/// then the task count.
+class Parameters {
+public:
+  explicit Parameters(void **parameters) : parameters(parameters) {}
+  template <typename T> T *buffer(size_t i) const {
+    return reinterpret_cast<T *>(*static_cast<CuDevicePtr *>(parameters[i]));
+  }
+  int64_t number(size_t i) const {
+    return *static_cast<int64_t *>(parameters[i]);
+  }
+
+private:
+  void **parameters;
+};
+
+void scale(const Parameters &p, int64_t t) {
+  for (int64_t i = 0; i < width; ++i)
+    p.buffer<float>(2)[t * width + i] =
+        p.buffer<float>(0)[t * width + i] * p.buffer<float>(1)[i];
+}
+void inspect(const Parameters &p, int64_t) {
+  int64_t status = -1;
+  for (int64_t t = p.number(3) - 1; t >= 0; --t)
+    if (const int32_t id = p.buffer<int32_t>(0)[t]; id < 0 || id > 2)
+      status = t;
+  *p.buffer<int64_t>(1) = status;
+  *p.buffer<int64_t>(2) = p.number(3);
+}
+void addBias(const Parameters &p, int64_t t) {
+  const int32_t id = p.buffer<int32_t>(1)[t];
+  for (int64_t i = 0; i < width && id >= 0 && id <= 2; ++i)
+    p.buffer<float>(0)[t * width + i] += p.buffer<float>(2)[id * width + i];
+}
+void move(const Parameters &p, int64_t i) {
+  p.buffer<float>(1)[i] = p.buffer<float>(0)[i];
+}
+void sum(const Parameters &p, int64_t t) {
+  float total = 0;
+  for (int64_t i = 0; i < width; ++i)
+    total += p.buffer<float>(0)[t * width + i];
+  p.buffer<float>(1)[t] = total;
+}
+void pack(const Parameters &p, int64_t i) {
+  p.buffer<float>(1)[i] = 2 * p.buffer<float>(0)[i];
+}
+
+struct Function {
+  const char *name;
+  /// Where the task count is among the parameters.
+  size_t tasks;
+  void (*body)(const Parameters &parameters, int64_t task);
+};
+constexpr Function functions[] = {
+    {"scale_sm_80", 4, scale},      {"inspect_sm_80", 4, inspect},
+    {"add_bias_sm_80", 4, addBias}, {"move_sm_80", 3, move},
+    {"sum_sm_80", 3, sum},          {"pack_sm_80", 2, pack}};
+
+} // namespace
+
+EXPORTED FakeCuda *fake_cuda() { return &fake; }
+
+//===----------------------------------------------------------------------===//
+// The driver
+//===----------------------------------------------------------------------===//
+
+// Declared so that each definition must have the type that moec calls.
+#define DECLARE(name, symbol, parameters) EXPORTED CuResult symbol parameters;
+MOE_CUDA_FUNCTIONS(DECLARE)
+#undef DECLARE
+
+CuResult cuInit(unsigned) { return call("cuInit"); }
+CuResult cuDriverGetVersion(int *version) {
+  *version = fake.version;
+  return call("cuDriverGetVersion");
+}
+CuResult cuGetErrorName(CuResult error, const char **name) {
+  switch (error) {
+  case CuResult::InvalidValue:
+    *name = "CUDA_ERROR_INVALID_VALUE";
+    break;
+  case CuResult::OutOfMemory:
+    *name = "CUDA_ERROR_OUT_OF_MEMORY";
+    break;
+  case CuResult::StubLibrary:
+    *name = "CUDA_ERROR_STUB_LIBRARY";
+    break;
+  case CuResult::NoDevice:
+    *name = "CUDA_ERROR_NO_DEVICE";
+    break;
+  case CuResult::NotFound:
+    *name = "CUDA_ERROR_NOT_FOUND";
+    break;
+  case CuResult::UnsupportedPtxVersion:
+    *name = "CUDA_ERROR_UNSUPPORTED_PTX_VERSION";
+    break;
+  case CuResult::LaunchFailed:
+    *name = "CUDA_ERROR_LAUNCH_FAILED";
+    break;
+  default:
+    *name = nullptr;
+    return CuResult::InvalidValue;
+  }
+  return CuResult::Success;
+}
+CuResult cuGetErrorString(CuResult error, const char **text) {
+  *text = error == CuResult::NoDevice ? "no CUDA-capable device is detected"
+                                      : nullptr;
+  return *text ? CuResult::Success : CuResult::InvalidValue;
+}
+CuResult cuDeviceGetCount(int *count) {
+  *count = fake.devices;
+  return call("cuDeviceGetCount");
+}
+CuResult cuDeviceGet(CuDevice *device, int ordinal) {
+  *device = ordinal + 100;
+  return call("cuDeviceGet");
+}
+CuResult cuDeviceGetName(char *name, int size, CuDevice) {
+  std::strncpy(name, "Fake GPU", static_cast<size_t>(size));
+  return call("cuDeviceGetName");
+}
+CuResult cuDeviceGetAttribute(int *value, CuDeviceAttribute attribute,
+                              CuDevice device) {
+  if (device < 100)
+    return CuResult::InvalidDevice;
+  switch (attribute) {
+  case CuDeviceAttribute::MultiprocessorCount:
+    *value = fake.multiprocessors;
+    break;
+  case CuDeviceAttribute::ComputeCapabilityMajor:
+    *value = fake.capability / 10;
+    break;
+  case CuDeviceAttribute::ComputeCapabilityMinor:
+    *value = fake.capability % 10;
+    break;
+  case CuDeviceAttribute::MaxSharedMemoryPerBlockOptin:
+    *value = fake.sharedBytes;
+    break;
+  }
+  return call("cuDeviceGetAttribute");
+}
+CuResult cuDevicePrimaryCtxRetain(CuContext *context, CuDevice device) {
+  *context = reinterpret_cast<CuContext>(static_cast<uintptr_t>(device));
+  return call("cuDevicePrimaryCtxRetain");
+}
+CuResult cuDevicePrimaryCtxRelease_v2(CuDevice) {
+  return call("cuDevicePrimaryCtxRelease");
+}
+CuResult cuCtxPushCurrent_v2(CuContext) { return call("cuCtxPushCurrent"); }
+CuResult cuCtxPopCurrent_v2(CuContext *) { return call("cuCtxPopCurrent"); }
+CuResult cuMemGetInfo_v2(size_t *free, size_t *total) {
+  *free = fake.memory - fake.allocated;
+  *total = fake.memory;
+  return CuResult::Success;
+}
+CuResult cuMemAlloc_v2(CuDevicePtr *memory, size_t bytes) {
+  if (CuResult result = call("cuMemAlloc", std::to_string(bytes));
+      result != CuResult::Success)
+    return result;
+  if (fake.allocated + bytes > fake.memory)
+    return CuResult::OutOfMemory;
+  void *block = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  std::memset(block, 0xFF, bytes);
+  *memory = reinterpret_cast<CuDevicePtr>(block);
+  blocks[*memory] = bytes;
+  fake.allocated += bytes;
+  ++fake.allocations;
+  return CuResult::Success;
+}
+CuResult cuMemFree_v2(CuDevicePtr memory) {
+  auto block = blocks.find(memory);
+  if (block == blocks.end())
+    return CuResult::InvalidValue;
+  fake.allocated -= block->second;
+  --fake.allocations;
+  blocks.erase(block);
+  std::free(reinterpret_cast<void *>(memory));
+  return call("cuMemFree");
+}
+CuResult cuMemAllocHost_v2(void **memory, size_t bytes) {
+  *memory = std::malloc(bytes);
+  ++fake.pinned;
+  return call("cuMemAllocHost", std::to_string(bytes));
+}
+CuResult cuMemFreeHost(void *memory) {
+  std::free(memory);
+  --fake.pinned;
+  return call("cuMemFreeHost");
+}
+CuResult cuMemcpyHtoDAsync_v2(CuDevicePtr target, const void *source,
+                              size_t bytes, CuStream stream) {
+  if (!onDevice(target, bytes) ||
+      onDevice(reinterpret_cast<CuDevicePtr>(source), 1))
+    return CuResult::InvalidValue;
+  std::memcpy(reinterpret_cast<void *>(target), source, bytes);
+  return call("cuMemcpyHtoDAsync",
+              std::to_string(bytes) + " stream " + text(stream));
+}
+CuResult cuMemcpyDtoHAsync_v2(void *target, CuDevicePtr source, size_t bytes,
+                              CuStream stream) {
+  if (!onDevice(source, bytes) ||
+      onDevice(reinterpret_cast<CuDevicePtr>(target), 1))
+    return CuResult::InvalidValue;
+  std::memcpy(target, reinterpret_cast<void *>(source), bytes);
+  return call("cuMemcpyDtoHAsync",
+              std::to_string(bytes) + " stream " + text(stream));
+}
+CuResult cuMemcpyDtoDAsync_v2(CuDevicePtr target, CuDevicePtr source,
+                              size_t bytes, CuStream stream) {
+  if (!onDevice(target, bytes) || !onDevice(source, bytes))
+    return CuResult::InvalidValue;
+  std::memcpy(reinterpret_cast<void *>(target),
+              reinterpret_cast<void *>(source), bytes);
+  return call("cuMemcpyDtoDAsync",
+              std::to_string(bytes) + " stream " + text(stream));
+}
+CuResult cuMemsetD8Async(CuDevicePtr memory, unsigned char value, size_t bytes,
+                         CuStream) {
+  if (!onDevice(memory, bytes))
+    return CuResult::InvalidValue;
+  std::memset(reinterpret_cast<void *>(memory), value, bytes);
+  return call("cuMemsetD8Async", std::to_string(bytes));
+}
+CuResult cuModuleLoadDataEx(CuModule *module, const void *image, unsigned count,
+                            CuJitOption *options, void **values) {
+  loadedImage.assign(static_cast<const char *>(image), 5);
+  for (unsigned i = 0; i < count; ++i)
+    if (options[i] == CuJitOption::ErrorLogBuffer)
+      std::strcpy(static_cast<char *>(values[i]), "what the driver says");
+  *module = reinterpret_cast<CuModule>(1);
+  return call("cuModuleLoadDataEx", loadedImage);
+}
+CuResult cuModuleUnload(CuModule) { return call("cuModuleUnload"); }
+CuResult cuModuleGetFunction(CuFunction *function, CuModule, const char *name) {
+  for (const Function &known : functions)
+    if (std::strcmp(known.name, name) == 0) {
+      *function = reinterpret_cast<CuFunction>(const_cast<Function *>(&known));
+      return call("cuModuleGetFunction", name);
+    }
+  return CuResult::NotFound;
+}
+CuResult cuFuncGetAttribute(int *value, CuFunctionAttribute, CuFunction) {
+  *value = fake.localBytes;
+  return call("cuFuncGetAttribute");
+}
+CuResult cuFuncSetAttribute(CuFunction, CuFunctionAttribute attribute,
+                            int value) {
+  return call("cuFuncSetAttribute",
+              std::to_string(static_cast<int>(attribute)) + " = " +
+                  std::to_string(value));
+}
+CuResult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, CuFunction,
+                                                     int, size_t) {
+  *count = fake.blocksPerMultiprocessor;
+  return call("cuOccupancyMaxActiveBlocksPerMultiprocessor");
+}
+CuResult cuOccupancyMaxActiveClusters(int *count, CuFunction,
+                                      const CuLaunchConfig *) {
+  *count = fake.multiprocessors;
+  return call("cuOccupancyMaxActiveClusters");
+}
+CuResult cuLaunchKernelEx(const CuLaunchConfig *config, CuFunction function,
+                          void **parameters, void **) {
+  const auto &known = *reinterpret_cast<const Function *>(function);
+  std::string what = std::string(known.name) + " grid " +
+                     std::to_string(config->gridX) + " block " +
+                     std::to_string(config->blockX) + " smem " +
+                     std::to_string(config->sharedMemBytes) + " stream " +
+                     text(config->stream);
+  for (unsigned i = 0; i < config->numAttributes; ++i)
+    if (config->attributes[i].id == CuLaunchAttributeId::ClusterDimension)
+      what += " cluster " +
+              std::to_string(config->attributes[i].value.clusterDim.x);
+  const CuResult result = call("cuLaunchKernelEx", what);
+  if (result != CuResult::Success)
+    return result;
+  const Parameters list(parameters);
+  const int64_t tasks = list.number(known.tasks);
+  for (int64_t block = 0; block < config->gridX; ++block)
+    for (int64_t task = block; task < tasks; task += config->gridX)
+      known.body(list, task);
+  return CuResult::Success;
+}
+CuResult cuTensorMapEncodeTiled(CuTensorMap *map, CuTensorMapType type,
+                                uint32_t rank, void *base,
+                                const uint64_t *sizes, const uint64_t *strides,
+                                const uint32_t *box, const uint32_t *steps,
+                                int interleave, CuTensorMapSwizzle swizzle,
+                                int promotion, int fill) {
+  if (reinterpret_cast<uintptr_t>(map) % 128 ||
+      !onDevice(reinterpret_cast<CuDevicePtr>(base), 1) || interleave || fill ||
+      promotion != 2)
+    return CuResult::InvalidValue;
+  auto list = [&](const char *name, const auto *values, uint32_t count) {
+    std::string text = std::string(" ") + name;
+    for (uint32_t i = 0; i < count; ++i)
+      text += (i ? "x" : " ") + std::to_string(values[i]);
+    return text;
+  };
+  fake.tensorMaps.push_back(
+      "type " + std::to_string(static_cast<int>(type)) +
+      list("sizes", sizes, rank) + list("strides", strides, rank - 1) +
+      list("box", box, rank) + list("steps", steps, rank) + " swizzle " +
+      std::to_string(static_cast<int>(swizzle)));
+  return call("cuTensorMapEncodeTiled");
+}
+CuResult cuStreamCreate(CuStream *stream, unsigned) {
+  *stream = reinterpret_cast<CuStream>(7);
+  return call("cuStreamCreate");
+}
+CuResult cuStreamDestroy_v2(CuStream) { return call("cuStreamDestroy"); }
+CuResult cuStreamSynchronize(CuStream stream) {
+  return call("cuStreamSynchronize", text(stream));
+}
+CuResult cuEventCreate(CuEvent *event, unsigned) {
+  *event = reinterpret_cast<CuEvent>(9);
+  return call("cuEventCreate");
+}
+CuResult cuEventDestroy_v2(CuEvent) { return call("cuEventDestroy"); }
+CuResult cuEventRecord(CuEvent, CuStream) { return call("cuEventRecord"); }
+CuResult cuEventSynchronize(CuEvent) { return call("cuEventSynchronize"); }
+CuResult cuEventElapsedTime(float *milliseconds, CuEvent, CuEvent) {
+  *milliseconds = 0.5f;
+  return call("cuEventElapsedTime");
+}
+
+EXPORTED CuResult cuGetProcAddress_v2(const char *name, void **function,
+                                      int version, uint64_t, int *) {
+  *function = nullptr;
+  if (version != abiVersion || name == fake.missing)
+    return CuResult::NotFound;
+#define FIND(base, symbol, parameters)                                         \
+  if (std::strcmp(name, #base) == 0)                                           \
+    *function = reinterpret_cast<void *>(symbol);
+  MOE_CUDA_FUNCTIONS(FIND)
+#undef FIND
+  return *function ? CuResult::Success : CuResult::NotFound;
+}
+
+#ifdef FAKE_LOADS_TEXT
+EXPORTED CuResult moe_sim_load_text(const char *text, size_t size,
+                                    const char *arch, CuModule *module,
+                                    const char **log) {
+  *module = reinterpret_cast<CuModule>(1);
+  *log = fake.report.c_str();
+  return call("moe_sim_load_text", std::string(text, size) + " as " + arch);
+}
+EXPORTED const char *moe_sim_report() { return fake.report.c_str(); }
+#endif
