@@ -178,6 +178,97 @@ TEST(PackageTest, LyingCode) {
             ", program 'layer': the name occurs twice");
 }
 
+/// The sample as if it were CUDA's, after `change`.
+std::string changedCuda(const std::function<void(abi::VariantT &)> &change) {
+  return changed([&](abi::VariantT &v) {
+    v.code[0]->kind = abi::CodeKind::CudaText;
+    for (std::unique_ptr<abi::KernelT> &kernel : v.kernels) {
+      kernel->cuda = std::make_unique<abi::CudaLaunchT>();
+      kernel->cuda->block = 128;
+    }
+    abi::StepT &last = *v.programs[0]->steps->steps[4];
+    abi::LaunchT &moves =
+        *last.body.AsSwitch()->cases[0]->steps[0]->body.AsLaunch();
+    moves.count = nullptr;
+    moves.multiplier = 1;
+    moves.tasks = linear(4);
+    change(v);
+  });
+}
+
+TEST(PackageTest, LyingCudaKernels) {
+  EXPECT_EQ(changedCuda([](abi::VariantT &) {}), "no error");
+  EXPECT_EQ(changed([](abi::VariantT &v) {
+              v.kernels[1]->cuda = std::make_unique<abi::CudaLaunchT>();
+            }),
+            ": kernel 'inspect_scalar' has a CUDA launch but no CUDA code");
+  EXPECT_EQ(changedCuda([](abi::VariantT &v) { v.kernels[1]->cuda = nullptr; }),
+            ": kernel 'inspect_scalar' has no CUDA launch");
+  EXPECT_EQ(changedCuda([](abi::VariantT &v) { v.code[0]->bytes.clear(); }),
+            ": CUDA code without bytes");
+  EXPECT_EQ(changedCuda([](abi::VariantT &v) { v.code[0]->arch.clear(); }),
+            ": CUDA code without architecture");
+  EXPECT_EQ(changedCuda([](abi::VariantT &v) {
+              v.code.push_back(std::make_unique<abi::CodeT>(*v.code[0]));
+              v.code[1]->kind = abi::CodeKind::CpuImage;
+            }),
+            ": code for a CPU and for CUDA");
+  auto kernel = [](const std::function<void(abi::CudaLaunchT &)> &change) {
+    const std::string prefix = ": kernel 'scale_scalar' ";
+    std::string message =
+        changedCuda([&](abi::VariantT &v) { change(*v.kernels[0]->cuda); });
+    return message.starts_with(prefix) ? message.substr(prefix.size())
+                                       : message;
+  };
+  EXPECT_EQ(kernel([](abi::CudaLaunchT &l) { l.block = 0; }),
+            "has blocks of 0 threads");
+  EXPECT_EQ(kernel([](abi::CudaLaunchT &l) { l.block = 1025; }),
+            "has blocks of 1025 threads");
+  EXPECT_EQ(kernel([](abi::CudaLaunchT &l) { l.smem = 2 << 20; }),
+            "asks for 2097152 bytes of shared memory");
+  EXPECT_EQ(kernel([](abi::CudaLaunchT &l) { l.cluster = 0; }),
+            "has clusters of 0 blocks");
+  EXPECT_EQ(kernel([](abi::CudaLaunchT &l) { l.cluster = 17; }),
+            "has clusters of 17 blocks");
+  auto map = [&](const std::function<void(abi::TensorMapT &)> &change) {
+    return kernel([&](abi::CudaLaunchT &launch) {
+      auto made = std::make_unique<abi::TensorMapT>();
+      made->dtype = static_cast<uint8_t>(DType::F32);
+      made->sizes.push_back(linear(0, 4));
+      made->sizes.push_back(linear(1));
+      made->strides.push_back(linear(0, 16));
+      made->box = {4, 8};
+      change(*made);
+      launch.tensor_maps.push_back(std::move(made));
+    });
+  };
+  EXPECT_EQ(map([](abi::TensorMapT &) {}), "no error");
+  EXPECT_EQ(map([](abi::TensorMapT &m) { m.arg = 3; }),
+            "has a tensor map of buffer 3 of 3");
+  const std::string impossible = "has a tensor map of an impossible type";
+  EXPECT_EQ(map([](abi::TensorMapT &m) { m.dtype = 13; }), impossible);
+  EXPECT_EQ(map([](abi::TensorMapT &m) { m.strides.clear(); }), impossible);
+  EXPECT_EQ(map([](abi::TensorMapT &m) { m.box.push_back(1); }), impossible);
+  EXPECT_EQ(map([](abi::TensorMapT &m) { m.sizes.clear(); }), impossible);
+  EXPECT_EQ(map([](abi::TensorMapT &m) { m.box[1] = 257; }),
+            "has a tensor map with a box of 257");
+  EXPECT_EQ(map([](abi::TensorMapT &m) { m.swizzle = 16; }),
+            "has a tensor map with a swizzle of 16 bytes");
+  EXPECT_EQ(map([](abi::TensorMapT &m) {
+              m.strides[0] = expr({op(abi::ExprOp::Add)});
+            }),
+            ", program 'layer': a tensor map has an expression that lacks an "
+            "operand");
+  EXPECT_EQ(changedCuda([](abi::VariantT &v) {
+              abi::LaunchT &launch =
+                  *v.programs[0]->steps->steps[0]->body.AsLaunch();
+              launch.tasks = nullptr;
+              launch.count = std::make_unique<abi::BufferRef>(slice(1));
+            }),
+            ", program 'layer': a launch on CUDA has a count that is read "
+            "back");
+}
+
 TEST(PackageTest, LyingParams) {
   EXPECT_EQ(changedParam(0, [](abi::ParamT &p) { p.bytes = 20; }),
             ", parameter 'w': its bytes do not match its type");

@@ -18,6 +18,7 @@
 
 #include "moe/runtime/cuda/CudaAbi.h"
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,10 @@ struct FakeCuda {
   int failAfter = 0;
   /// What the simulator says of a launch or a text that fails.
   std::string report;
+
+  /// Set to false while the fake works, so that a test which counts what moec
+  /// allocates does not count the fake's.
+  std::atomic<bool> *counting = nullptr;
 
   /// One entry a call, with what is of interest: "cuMemAlloc 256".
   std::vector<std::string> calls;
