@@ -186,6 +186,14 @@ MOE_DEVICE void copyRows(int byte, u32 thread, RowAt rowAt, Address address) {
   }
 }
 
+/// Where a stage of 128-byte rows has byte `byte` of a row: chunks of 16 bytes
+/// are permuted by the row, as tensor copies and wgmma know it, so that reading
+/// a column of chunks meets no bank twice.
+MOE_DEVICE u32 swizzled(u32 stage, int row, int byte) {
+  return stage + row * sizes::mmaRowBytes + ((byte / 16) ^ (row % 8)) * 16 +
+         byte % 16;
+}
+
 /// The epilogue on the accumulators of one element.
 template <class Config, class Epilogue>
 MOE_DEVICE typename Config::Out finish(const Epilogue &epilogue,

@@ -19,12 +19,6 @@
 
 namespace moe {
 
-/// Where a stage has byte `byte` of row `row`.
-MOE_DEVICE u32 swizzled(u32 stage, int row, int byte) {
-  return stage + row * sizes::mmaRowBytes + ((byte / 16) ^ (row % 8)) * 16 +
-         byte % 16;
-}
-
 /// Config has warpsM and warpsN besides: the warps of a block cut the tile into
 /// equal parts of whole 16 rows and 16 packed columns.
 template <class Config, class Epilogue>
