@@ -41,10 +41,11 @@ static std::pair<MainLoop, StringRef> chooseLoop(GroupedMatmulOp op,
 static MatmulAttr fit(GroupedMatmulOp op, MainLoop loop, int64_t tileM,
                       int64_t tileN, int64_t tileK, int64_t stages,
                       int64_t sharedBytes) {
+  const int64_t fewest = loop == MainLoop::Sm90Wgmma ? 3 : 2;
   for (;; --stages) {
     auto plan =
         MatmulAttr::get(op.getContext(), loop, tileM, tileN, tileK, stages);
-    if (stages == 2 || MatmulShape(op, plan).smem <= sharedBytes)
+    if (stages == fewest || MatmulShape(op, plan).smem <= sharedBytes)
       return plan;
   }
 }

@@ -130,7 +130,7 @@ LogicalResult MatmulAttr::verify(function_ref<InFlightDiagnostic()> emitError,
        {Field{"tile_m", tileM, wgmma ? 64 : 16, 256, wgmma ? 64 : 16},
         Field{"tile_n", tileN, 16, 256, 16},
         Field{"tile_k", tileK, fma ? 8 : 64, 64, 8},
-        Field{"stages", stages, 2, 8, 1}})
+        Field{"stages", stages, wgmma ? 3 : 2, 8, 1}})
     if (field.value < field.low || field.value > field.high ||
         field.value % field.step != 0)
       return emitError() << "matmul by " << stringifyMainLoop(loop)

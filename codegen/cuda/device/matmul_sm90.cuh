@@ -40,6 +40,9 @@ template <class Config> struct Sm90Stages {
   static_assert(tileM % 64 == 0 && rhsRows % 32 == 0 && rhsRows <= 256 &&
                     Config::threads == 128 * (1 + consumers),
                 "a warpgroup multiplies 64 rows");
+  // Two steps are with those that multiply: one that is summed, one whose turn
+  // says that it was.
+  static_assert(stages >= 3, "and one is on its way");
 
   const u32 base = (sharedBase() + 1023) / 1024 * 1024;
   MOE_DEVICE u32 lhs(u32 stage) const { return base + stage * stageBytes; }
@@ -59,7 +62,7 @@ MOE_DEVICE void copySm90(const MatmulArgs<Config> &args) {
   const u32 thread = threadIdx.x;
   // A thread's copies are done some steps after they were issued; it says so
   // then.
-  constexpr u32 behind = S::stages > 2 ? S::stages - 2 : 1;
+  constexpr u32 behind = S::stages - 2;
   constexpr int rowsOfThread = S::tileM / 16;
   constexpr int packedRows =
       Config::tensors * sizes::packedColumns(Config::columns);

@@ -37,7 +37,7 @@ module attributes {test.plan = #moe_cuda.matmul<mainloop = fma, tile_m = 8, tile
 // -----
 
 // expected-error @below {{matmul by sm90_wgmma expects 64 <= tile_m <= 256 by 64, got 32}}
-module attributes {test.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 32, tile_n = 64, tile_k = 64, stages = 2>} {}
+module attributes {test.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 32, tile_n = 64, tile_k = 64, stages = 3>} {}
 
 // -----
 
@@ -53,3 +53,8 @@ module attributes {test.launch = #moe_cuda.launch<block = 48>} {}
 
 // expected-error @below {{launch expects 0 <= smem <= 1048576, got -16}}
 module attributes {test.launch = #moe_cuda.launch<block = 64, smem = -16>} {}
+
+// -----
+
+// expected-error @below {{matmul by sm90_wgmma expects 3 <= stages <= 8 by 1, got 2}}
+module attributes {test.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 64, tile_n = 64, tile_k = 64, stages = 2>} {}

@@ -47,7 +47,7 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_90a">} {
     %y = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
     ^bb0(%a: f32):
       moe.yield %a : f32
-    } {moe.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 64, tile_n = 64, tile_k = 64, stages = 2>}
+    } {moe.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 64, tile_n = 64, tile_k = 64, stages = 3>}
       : (tensor<?x33xbf16>, tensor<64x33xbf16>) -> tensor<?x64xf32>
     return %y : tensor<?x64xf32>
   }
@@ -61,7 +61,7 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_89">} {
     %y = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
     ^bb0(%a: f32):
       moe.yield %a : f32
-    } {moe.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 64, tile_n = 64, tile_k = 64, stages = 2>}
+    } {moe.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 64, tile_n = 64, tile_k = 64, stages = 3>}
       : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xf32>
     return %y : tensor<?x64xf32>
   }
