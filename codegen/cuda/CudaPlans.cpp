@@ -15,6 +15,7 @@
 #include "moe/codegen/cuda/CudaKernels.h"
 #include "moe/codegen/cuda/KernelText.h"
 
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -50,31 +51,61 @@ static MatmulAttr fit(GroupedMatmulOp op, MainLoop loop, int64_t tileM,
   }
 }
 
-PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
+/// Rows an expert has on average up to which weights are read so much more
+/// often than they are used that small tiles, of which there are many, are
+/// best.
+static constexpr int64_t fewRows = 16;
+
+/// Slots a token has, where the groups' ids can be seen.
+static int64_t slotsPerToken(GroupedMatmulOp op) {
+  auto group =
+      op.getGroups() ? op.getGroups().getDefiningOp<GroupOp>() : GroupOp();
+  auto ids = group ? cast<RankedTensorType>(group.getIds().getType())
+                   : RankedTensorType();
+  return ids && !ids.isDynamicDim(1) ? std::max<int64_t>(ids.getDimSize(1), 1)
+                                     : 1;
+}
+
+/// Token counts up to which experts have few rows.
+static int64_t tokensOfFewRows(GroupedMatmulOp op) {
+  return fewRows * op.getNumGroups() / slotsPerToken(op);
+}
+
+/// The tile of a main loop: rows, columns of each side, stages wanted.
+static std::array<int64_t, 3> tileOf(GroupedMatmulOp op, MainLoop loop,
+                                     bool few) {
+  const int64_t sides = op.getNumRhs();
+  switch (loop) {
+  case MainLoop::Fma:
+    return {32, 64, 3};
+  case MainLoop::Sm80Mma:
+    return few ? std::array<int64_t, 3>{16, 128 / sides, 6}
+               : std::array<int64_t, 3>{128, 128 / sides, 4};
+  case MainLoop::Sm90Wgmma:
+    // Two warpgroups of 64 rows by all the columns that their registers hold.
+    return few ? std::array<int64_t, 3>{64, 128 / sides, 6}
+               : std::array<int64_t, 3>{128, 256 / sides, 4};
+  }
+  llvm_unreachable("every main loop is handled");
+}
+
+PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t,
                                         int64_t maxTokens) const {
   auto matmul = dyn_cast<GroupedMatmulOp>(op);
   if (!matmul)
     return {};
   auto [loop, why] = chooseLoop(matmul, getArch());
+  const bool few = maxTokens <= tokensOfFewRows(matmul);
+  auto [tileM, tileN, stages] = tileOf(matmul, loop, few);
   const int64_t sides = matmul.getNumRhs();
-  MatmulAttr plan;
-  switch (loop) {
-  case MainLoop::Fma:
-    plan = fit(matmul, loop, 32, 64, 16, 3, getSharedBytes());
-    break;
-  case MainLoop::Sm80Mma:
-    plan =
-        fit(matmul, loop, 64, sides == 2 ? 64 : 128, 64, 3, getSharedBytes());
-    break;
-  case MainLoop::Sm90Wgmma:
-    plan =
-        fit(matmul, loop, 128, sides == 2 ? 64 : 128, 64, 5, getSharedBytes());
-    break;
-  }
+  // A tile is no wider than it has to be.
+  tileN = std::min<int64_t>(tileN, llvm::alignTo(matmul.getNumColumns(), 32));
+  MatmulAttr plan =
+      fit(matmul, loop, tileM, tileN, loop == MainLoop::Fma ? 16 : 64, stages,
+          getSharedBytes());
   MatmulShape shape(matmul, plan);
 
-  // Figures for readers: how much work a byte of weights is worth when a tile
-  // is full, and what a tile takes.
+  // Figures for readers.
   const double flops = 2.0 * shape.depth * shape.columns * sides;
   SmallVector<RankedTensorType> tensors(sides, matmul.getRhsType(0));
   Builder b(getContext());
@@ -86,20 +117,40 @@ PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
                      b.getI64IntegerAttr(static_cast<int64_t>(flops))),
       b.getNamedAttr("shared_bytes", b.getI64IntegerAttr(shape.smem)),
       b.getNamedAttr("threads", b.getI64IntegerAttr(shape.threads)),
+      b.getNamedAttr("tokens_of_few_rows",
+                     b.getI64IntegerAttr(tokensOfFewRows(matmul))),
   });
   std::string chosen = llvm::formatv(
       "{0}, tiles of {1}x{2}, {3} stages of {4}", stringifyMainLoop(loop),
       plan.getTileM(), plan.getTileN(), plan.getStages(), plan.getTileK());
-  std::string second =
-      loop == MainLoop::Fma ? "none" : "fma, which reads the same weights";
+  std::string reason = why.str();
+  if (loop != MainLoop::Fma)
+    reason += few ? "; experts have few rows, many small tiles read weights "
+                    "side by side"
+                  : "; large tiles use what they read often";
+  std::string second = "none";
+  if (loop != MainLoop::Fma) {
+    auto other = tileOf(matmul, loop, !few);
+    second = llvm::formatv("tiles of {0}x{1}, for {2} rows an expert", other[0],
+                           other[1], few ? "more" : "few");
+  }
   return {plan, DecisionAttr::get(getContext(), planSubject(matmul), chosen,
-                                  why, second, figures)};
+                                  reason, second, figures)};
 }
 
-/// None: a block finds its tile on the device, and tiles that are not full cost
-/// no memory traffic.
-SmallVector<int64_t> cuda::TargetAttr::getTokenBuckets(Operation *) const {
-  return {};
+/// Where experts stop having few rows, if that makes a difference to a plan.
+SmallVector<int64_t>
+cuda::TargetAttr::getTokenBuckets(Operation *function) const {
+  llvm::SmallSetVector<int64_t, 2> cuts;
+  function->walk([&](GroupedMatmulOp op) {
+    const int64_t few = tokensOfFewRows(op);
+    if (op.getGroups() && few >= 1 && !op->hasAttr(MoeDialect::kPlanAttr) &&
+        chooseLoop(op, getArch()).first != MainLoop::Fma)
+      cuts.insert(few + 1);
+  });
+  SmallVector<int64_t> buckets = cuts.takeVector();
+  llvm::sort(buckets);
+  return buckets;
 }
 
 KernelShape cuda::TargetAttr::getKernelShape(Operation *kernel) const {

@@ -12,6 +12,10 @@
 
 #include "mlir/IR/TypeUtilities.h"
 
+#include "llvm/Support/MathExtras.h"
+
+#include <tuple>
+
 using namespace mlir;
 using namespace moe;
 using namespace moe::cuda;
@@ -28,6 +32,28 @@ bool moe::cuda::bothBf16(GroupedMatmulOp op) {
 bool moe::cuda::isAligned(GroupedMatmulOp op) {
   const int64_t bytes = elementOf(op.getLhs()).getIntOrFloatBitWidth() / 8;
   return op.getDepth() * bytes % 16 == 0;
+}
+
+/// Warps over a tile: four, and more where a part would exceed 64 x 64; parts
+/// are whole 16 x 16 and as square as can be.
+static std::pair<int64_t, int64_t> cutByWarps(int64_t rows, int64_t columns) {
+  const int64_t wanted =
+      rows * columns <= 64 * 128
+          ? 4
+          : std::min<int64_t>(llvm::PowerOf2Ceil(rows * columns / (64 * 32)),
+                              32);
+  std::pair<int64_t, int64_t> best(1, 1);
+  auto better = [&](int64_t m, int64_t n) {
+    const int64_t warps = m * n, before = best.first * best.second;
+    if (warps != before)
+      return warps > before;
+    return rows / m + columns / n < rows / best.first + columns / best.second;
+  };
+  for (int64_t m = 1; m <= wanted; m *= 2)
+    for (int64_t n = 1; m * n <= wanted; n *= 2)
+      if (rows % (16 * m) == 0 && columns % (16 * n) == 0 && better(m, n))
+        best = {m, n};
+  return best;
 }
 
 MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan)
@@ -51,9 +77,7 @@ MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan)
     break;
   }
   case MainLoop::Sm80Mma:
-    // A warp has at most 64 x 64 elements, and at least 16 x 16.
-    warpsM = tileM >= 64 ? 2 : 1;
-    warpsN = tileN * tensors >= 128 ? 2 : 1;
+    std::tie(warpsM, warpsN) = cutByWarps(tileM, tileN * tensors);
     threads = 32 * warpsM * warpsN;
     smem = sizes::sm80SharedBytes(tileM, tileN, stages, tensors);
     break;

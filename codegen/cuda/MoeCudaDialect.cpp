@@ -179,6 +179,20 @@ std::string MatmulAttr::getPlanError(Operation *op) const {
        << " takes bf16 rows and weights; use mainloop = fma";
     return text;
   }
+  const int64_t sides = matmul.getNumRhs();
+  if (getMainloop() == MainLoop::Sm90Wgmma &&
+      (sides * getTileN() % 32 != 0 || sides * getTileN() > 256)) {
+    os << "sm90_wgmma takes tiles of at most 256 columns by 32, of all sides "
+          "together, got "
+       << sides * getTileN();
+    return text;
+  }
+  if (int64_t threads = MatmulShape(matmul, *this).threads;
+      threads > 1024 || threads % 32 != 0) {
+    os << "tiles of " << getTileM() << "x" << getTileN() << " are dealt to "
+       << threads << " threads, a block has 32 to 1024 by 32";
+    return text;
+  }
   if (getMainloop() == MainLoop::Sm90Wgmma && !isAligned(matmul)) {
     os << "sm90_wgmma takes rows of whole 16 bytes, got " << matmul.getDepth()
        << " elements; use mainloop = sm80_mma";

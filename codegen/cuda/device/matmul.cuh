@@ -9,20 +9,19 @@
 // A main loop is a template over a Config, which the code generator prints from
 // a plan, and an Epilogue, which it prints from the op's region:
 //
-//   struct Up {                              // every member is a constant
-//     using Lhs = bf16;                      // element types: f32, bf16, f16
+//   struct Up {
+//     using Lhs = bf16;                        // f32, bf16 or f16
 //     using Rhs = bf16;
 //     using Out = bf16;
-//     static constexpr int columns = 768;    // N, of one right-hand side
-//     static constexpr int depth = 2048;     // K
-//     static constexpr int tensors = 2;      // right-hand sides, 1 or 2
-//     static constexpr int groups = 128;     // experts in rhs; 1 if not
-//     grouped static constexpr bool grouped = true;  // rows by offsets, else
-//     all rows static constexpr bool gather = true;   // lhs is [T, K] static
-//     constexpr int tileM = 64, tileN = 64, tileK = 64, stages = 4; static
-//     constexpr int threads = 128; …                                      //
-//     and what the main loop asks for
-//   };
+//     static constexpr int columns = 768;      // N, of one right-hand side
+//     static constexpr int depth = 2048;       // K
+//     static constexpr int tensors = 2;        // right-hand sides, 1 or 2
+//     static constexpr int groups = 128;       // experts in rhs, or 1
+//     static constexpr bool grouped = true;    // rows by offsets, or all
+//     static constexpr bool gather = true;     // lhs is [T, K]
+//     static constexpr int tileM = 64, tileN = 64, tileK = 64;
+//     static constexpr int stages = 4, threads = 128;
+//   };                                         // and what the main loop wants
 //   struct SwiGlu {                          // pointers to operands, if any
 //     MOE_DEVICE bf16 operator()(i32 expert, i32 row, i32 column,
 //                                f32 gate, f32 up) const;

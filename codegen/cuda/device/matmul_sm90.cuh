@@ -71,11 +71,13 @@ MOE_DEVICE void copySm90(const MatmulArgs<Config> &args) {
   Tile tile;
   for (i32 task = blockIdx.x; findTile(args, task, tile); task += gridDim.x) {
     i32 rows[rowsOfThread];
-    if constexpr (Config::gather)
+    if constexpr (Config::gather) {
       for (int r = 0; r < rowsOfThread; ++r) {
         const i32 row = tile.row + i32(thread / 8) + 16 * r;
         rows[r] = row < tile.rowEnd ? sourceRow(args, row) : -1;
       }
+    }
+#pragma unroll 1
     for (int step = 0; step < S::steps; ++step, ++i) {
       const u32 stage = i % S::stages;
       // The first round finds every stage empty.

@@ -80,3 +80,31 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_89">} {
     return %y : tensor<?x64xf32>
   }
 }
+
+// -----
+
+module attributes {moe.target = #moe_cuda.target<name = "sm_90a">} {
+  func.func @f(%x: tensor<?x32xbf16>, %w: tensor<64x32xbf16>) -> tensor<?x64xf32> {
+    // expected-error @below {{sm90_wgmma takes tiles of at most 256 columns by 32, of all sides together, got 288}}
+    %y = moe.grouped_matmul lhs(%x) rhs(%w, %w) acc f32 {
+    ^bb0(%a: f32, %b: f32):
+      moe.yield %a : f32
+    } {moe.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 64, tile_n = 144, tile_k = 64, stages = 3>}
+      : (tensor<?x32xbf16>, tensor<64x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xf32>
+    return %y : tensor<?x64xf32>
+  }
+}
+
+// -----
+
+module attributes {moe.target = #moe_cuda.target<name = "sm_80">} {
+  func.func @f(%x: tensor<?x32xf32>, %w: tensor<64x32xf32>) -> tensor<?x64xf32> {
+    // expected-error @below {{tiles of 256x128 are dealt to 2048 threads, a block has 32 to 1024 by 32}}
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } {moe.plan = #moe_cuda.matmul<mainloop = fma, tile_m = 256, tile_n = 128, tile_k = 16, stages = 3>}
+      : (tensor<?x32xf32>, tensor<64x32xf32>) -> tensor<?x64xf32>
+    return %y : tensor<?x64xf32>
+  }
+}

@@ -1,15 +1,17 @@
 // RUN: moe-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(moe-select-plan,moe-pack-weights,moe-schedule-tiles))' | FileCheck %s
 
+// RUN: moe-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(moe-bucket-tokens,moe-select-plan))' | FileCheck %s --check-prefix=BUCKETS
+
 // The main loop follows from types, alignment and architecture. No tiles are
 // listed: blocks find theirs.
 
 !g = !moe.groups<experts = 8, ragged>
 module attributes {moe.target = #moe_cuda.target<name = "sm_90a">} {
   // CHECK-LABEL: func.func @full_precision
-  // CHECK-SAME: chosen = "fma, tiles of 32x64, 3 stages of 16", reason = "full precision, which tensor cores do not have"
+  // CHECK-SAME: chosen = "fma, tiles of 32x32, 3 stages of 16", reason = "full precision, which tensor cores do not have"
   // CHECK: moe.pack {{.*}} -> !moe.packed<#moe_cuda.rows<interleave = 8>, 8x32x64xf32>
   // CHECK-NOT: moe.tiles
-  // CHECK: moe.plan = #moe_cuda.matmul<mainloop = fma, tile_m = 32, tile_n = 64, tile_k = 16, stages = 3>
+  // CHECK: moe.plan = #moe_cuda.matmul<mainloop = fma, tile_m = 32, tile_n = 32, tile_k = 16, stages = 3>
   func.func @full_precision(%x: tensor<?x64xf32>, %w: tensor<8x32x64xf32>, %g: !g) -> tensor<?x32xf32> {
     %y = moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
     ^bb0(%a: f32):
@@ -37,7 +39,7 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_90a">} {
     return %y : tensor<?x32xf32>
   }
   // CHECK-LABEL: func.func @odd
-  // CHECK-SAME: reason = "rows of the left side are no whole 16 bytes, as tensor copies want"
+  // CHECK-SAME: reason = "rows of the left side are no whole 16 bytes, as tensor copies want; large tiles use what they read often"
   // CHECK: mainloop = sm80_mma
   func.func @odd(%x: tensor<?x60xbf16>, %w: tensor<8x32x60xbf16>, %g: !g) -> tensor<?x32xf32> {
     %y = moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
@@ -71,5 +73,27 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_86">} {
       moe.yield %a : f32
     } : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xf32>
     return %y : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+// Where experts have few rows small tiles are best: a layer with a main loop of
+// tensor cores has two forms, of one reduction class. (8 experts, 2 slots a
+// token: up to 16 rows an expert up to 64 tokens.)
+
+!g = !moe.groups<experts = 8, ragged>
+module attributes {moe.target = #moe_cuda.target<name = "sm_90a">} {
+  // BUCKETS-LABEL: func.func @layer
+  // BUCKETS: moe.by_tokens %{{.*}} [65]
+  // BUCKETS: moe.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 64, tile_n = 128, tile_k = 64, stages = 6>
+  // BUCKETS: moe.plan = #moe_cuda.matmul<mainloop = sm90_wgmma, tile_m = 128, tile_n = 256, tile_k = 64, stages = 4>
+  func.func @layer(%x: tensor<?x64xbf16> {moe.dims = ["T", "H"]}, %ids: tensor<?x2xi32> {moe.dims = ["T", "K"]}, %w: tensor<8x512x64xbf16>) -> tensor<?x512xf32> {
+    %g = moe.group %ids : tensor<?x2xi32> -> !g
+    %y = moe.grouped_matmul lhs(%x gather) rhs(%w) by %g acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } : (tensor<?x64xbf16>, tensor<8x512x64xbf16>, !g) -> tensor<?x512xf32>
+    return %y : tensor<?x512xf32>
   }
 }
