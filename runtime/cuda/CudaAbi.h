@@ -55,8 +55,11 @@ using CuFunction = struct CuFunctionOpaque *;
 /// cudaStream_t is the same pointer. Null is the legacy default stream.
 using CuStream = struct CuStreamOpaque *;
 using CuEvent = struct CuEventOpaque *;
+using CuGraph = struct CuGraphOpaque *;
+using CuGraphExec = struct CuGraphExecOpaque *;
 
 enum class CuDeviceAttribute : int {
+  ClockRate = 13, ///< kHz
   MultiprocessorCount = 16,
   ComputeCapabilityMajor = 75,
   ComputeCapabilityMinor = 76,
@@ -188,6 +191,19 @@ inline constexpr int tensorMapFillZero = 0;
   X(cuEventSynchronize, cuEventSynchronize, (CuEvent event))                   \
   X(cuEventElapsedTime, cuEventElapsedTime,                                    \
     (float *milliseconds, CuEvent begin, CuEvent end))
+
+/// The same for functions that only tests and benchmarks call: a simulator need
+/// not have them.
+#define MOE_CUDA_GRAPH_FUNCTIONS(X)                                            \
+  X(cuStreamBeginCapture, cuStreamBeginCapture_v2,                             \
+    (CuStream stream, int mode))                                               \
+  X(cuStreamEndCapture, cuStreamEndCapture,                                    \
+    (CuStream stream, CuGraph * graph))                                        \
+  X(cuGraphInstantiateWithFlags, cuGraphInstantiateWithFlags,                  \
+    (CuGraphExec * exec, CuGraph graph, unsigned long long flags))             \
+  X(cuGraphLaunch, cuGraphLaunch, (CuGraphExec exec, CuStream stream))         \
+  X(cuGraphExecDestroy, cuGraphExecDestroy, (CuGraphExec exec))                \
+  X(cuGraphDestroy, cuGraphDestroy, (CuGraph graph))
 
 /// The only symbol that is looked up by name. `status` gets 0 where found.
 inline constexpr const char *getProcAddressSymbol = "cuGetProcAddress_v2";

@@ -95,6 +95,9 @@ Status Driver::resolve(const core::os::Library &library,
     return status;
   MOE_CUDA_FUNCTIONS(MOE_CUDA_FIND)
 #undef MOE_CUDA_FIND
+#define MOE_CUDA_TRY(name, symbol, parameters) (void)find(#name, name);
+  MOE_CUDA_GRAPH_FUNCTIONS(MOE_CUDA_TRY)
+#undef MOE_CUDA_TRY
   loadText = reinterpret_cast<LoadText>(library.symbol(loadTextSymbol));
   report = reinterpret_cast<Report>(library.symbol(reportSymbol));
   return {};

@@ -32,8 +32,11 @@ public:
   static core::Result<std::shared_ptr<const Driver>>
   load(const std::string &path = "");
 
-#define MOE_CUDA_MEMBER(name, symbol, parameters) CuResult(*name) parameters;
+#define MOE_CUDA_MEMBER(name, symbol, parameters)                              \
+  CuResult(*name) parameters = nullptr;
   MOE_CUDA_FUNCTIONS(MOE_CUDA_MEMBER)
+  /// Null in a driver without graphs.
+  MOE_CUDA_GRAPH_FUNCTIONS(MOE_CUDA_MEMBER)
 #undef MOE_CUDA_MEMBER
 
   /// Not null in a simulator: what to load in place of cubins.

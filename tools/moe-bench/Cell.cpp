@@ -9,6 +9,7 @@
 #include "moe/tools/moe-bench/Cell.h"
 
 #include "moe/runtime/core/Os.h"
+#include "moe/tools/moe-bench/Runner.h"
 
 #include <algorithm>
 #include <chrono>
@@ -33,16 +34,28 @@ static double milliseconds() {
       .count();
 }
 
-static Status compileLayer(BenchLayer &layer) {
+static Status compile(BenchLayer &layer, const BenchOptions &options) {
   moe_source source{};
   source.size = sizeof source;
   source.kind = MOE_FROM_SPEC;
   source.data = layer.spec.c_str();
   source.name = layer.model->name.data();
   source.override_ids = 1;
+  if (!options.package.empty()) {
+    source.kind = MOE_FROM_PATH;
+    source.data = source.name = options.package.c_str();
+    source.override_ids = 0;
+  }
+  moe_compile_options how{};
+  how.size = sizeof how;
+  if (!options.target.empty())
+    how.targets = options.target.c_str();
+  how.executor = options.executor.cuda ? MOE_EXECUTOR_CUDA : MOE_EXECUTOR_CPU;
+  if (!options.executor.driver.empty())
+    how.cuda_driver = options.executor.driver.c_str();
   double start = milliseconds();
   moe_program *made = nullptr;
-  if (Status status = take(moe_compile(&source, nullptr, &made)); !status)
+  if (Status status = take(moe_compile(&source, &how, &made)); !status)
     return status;
   layer.program.reset(made);
   layer.compileMs = milliseconds() - start;
@@ -63,8 +76,11 @@ static Status compileLayer(BenchLayer &layer) {
 static Status bindCopies(BenchLayer &layer, const BenchOptions &options) {
   uint64_t bytes = std::max<uint64_t>(layer.weightBytes, 1);
   uint64_t wanted = bytes >= kCacheProof ? 1 : kCacheProof / bytes + 1;
+  // A GPU says itself what it has no room for; a simulator is slow enough.
+  if (options.executor.cuda && !options.executor.driver.empty())
+    wanted = 1;
   uint64_t room = core::os::availableBytes();
-  if (wanted * bytes > room / 10 * 9)
+  if (!options.executor.cuda && wanted * bytes > room / 10 * 9)
     return Error(ErrorId::OutOfMemory,
                  std::string(layer.model->name) + " in " + options.dtype +
                      " needs " + std::to_string(wanted * bytes >> 20) +
@@ -92,16 +108,30 @@ static Status bindCopies(BenchLayer &layer, const BenchOptions &options) {
   return Status::ok();
 }
 
-Result<BenchLayer> tools::openLayer(const Model &model,
-                                    const BenchOptions &options) {
+Result<BenchLayer> tools::compileLayer(const Model &model,
+                                       const BenchOptions &options) {
   BenchLayer layer;
   layer.model = &model;
   layer.numExperts = options.experts ? options.experts : model.numExperts;
   layer.spec = model.spec(options.dtype, options.experts);
-  if (Status status = compileLayer(layer); !status)
+  if (Status status = compile(layer, options); !status)
     return status.takeError();
-  if (Status status = bindCopies(layer, options); !status)
+  return layer;
+}
+
+Result<BenchLayer> tools::openLayer(const Model &model,
+                                    const BenchOptions &options) {
+  Result<BenchLayer> layer = compileLayer(model, options);
+  if (!layer)
+    return layer;
+  if (Status status = bindCopies(*layer, options); !status)
     return status.takeError();
+  if (options.executor.cuda) {
+    Result<std::string> name = gpuName(options.executor.driver);
+    if (!name)
+      return name.takeError();
+    layer->device = *name;
+  }
   return layer;
 }
 
@@ -111,7 +141,6 @@ namespace {
 struct Setup {
   HostTensors inputs[kRoutings];
   HostTensors outputs;
-  Workspace workspace;
   double touched = 0; ///< experts, on average over the routings
 };
 
@@ -140,30 +169,7 @@ static Result<Setup> setUp(BenchLayer &layer, int64_t tokens,
       return shape.takeError();
     setup.outputs.add(value.name, core::Tensor(value.dtype, *shape));
   }
-  moe_dim dim{"T", tokens};
-  moe_workspace_options wanted{};
-  wanted.size = sizeof wanted;
-  wanted.dims = &dim;
-  wanted.num_dims = 1;
-  wanted.threads = options.threads;
-  moe_workspace *made = nullptr;
-  if (Status status = take(
-          moe_workspace_create(layer.copies.front().get(), &wanted, &made));
-      !status)
-    return status.takeError();
-  setup.workspace.reset(made);
   return setup;
-}
-
-static Status runOnce(BenchLayer &layer, Setup &setup, int routing, size_t copy,
-                      const BenchOptions &options) {
-  moe_run_options run{};
-  run.size = sizeof run;
-  run.threads = options.threads;
-  const auto &in = setup.inputs[routing].named();
-  const auto &out = setup.outputs.named();
-  return take(moe_run(layer.copies[copy].get(), in.data(), in.size(),
-                      out.data(), out.size(), setup.workspace.get(), &run));
 }
 
 Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
@@ -174,10 +180,18 @@ Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
     return made.takeError();
   Setup &setup = *made;
   DType dtype = *core::dtypeFromName(options.dtype);
+  const Runs runs{layer.copies, setup.inputs, &setup.outputs, tokens,
+                  options.threads};
+  Result<std::unique_ptr<Runner>> opened =
+      options.executor.cuda ? gpuRunner(runs, options.executor.driver)
+                            : cpuRunner(runs, limits);
+  if (!opened)
+    return opened.takeError();
+  Runner &runner = **opened;
   // Every routing once, so that pages are there before anything is timed.
   for (int r = 0; r < kRoutings; ++r)
-    if (Status status = runOnce(layer, setup, r, 0, options); !status)
-      return status.takeError();
+    if (Result<double> ran = runner.run(r, 0); !ran)
+      return ran.takeError();
   std::vector<double> times;
   double spent = 0;
   size_t copy = 0;
@@ -185,12 +199,12 @@ Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
          spent < options.seconds * 1e3) {
     int routing = static_cast<int>(times.size()) % kRoutings;
     if (routing == 0)
-      limits.measure();
+      runner.measureLimits();
     copy = (copy + 1) % layer.copies.size();
-    double start = milliseconds();
-    if (Status status = runOnce(layer, setup, routing, copy, options); !status)
-      return status.takeError();
-    times.push_back(milliseconds() - start);
+    Result<double> ran = runner.run(routing, copy);
+    if (!ran)
+      return ran.takeError();
+    times.push_back(*ran);
     spent += times.back();
   }
   std::sort(times.begin(), times.end());
@@ -203,25 +217,32 @@ Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
   cell.flops = model.flops(tokens);
   cell.bytes =
       model.bytes(setup.touched, static_cast<int64_t>(core::byteSize(dtype)));
-  cell.limitGflops = limits.gflops(dtype);
-  cell.limitGbps = limits.gbps();
-  cell.rooflineMs =
-      std::max(cell.bytes / cell.limitGbps, cell.flops / cell.limitGflops) /
-      1e6;
+  cell.limitGflops = runner.gflops(dtype);
+  cell.limitGbps = runner.gbps();
+  // A limit that is not known limits nothing.
+  auto bound = [](double work, double limit) {
+    return limit > 0 ? work / limit / 1e6 : 0;
+  };
+  cell.rooflineMs = std::max(bound(cell.bytes, cell.limitGbps),
+                             bound(cell.flops, cell.limitGflops));
   cell.fraction = cell.rooflineMs / cell.msMin;
   moe_kernel_use use{};
   use.size = sizeof use;
-  for (size_t i = 0; moe_workspace_kernel(setup.workspace.get(), i, &use); ++i)
+  for (size_t i = 0; moe_workspace_kernel(runner.workspace(), i, &use); ++i)
     if (use.launches)
       cell.kernels +=
           (cell.kernels.empty() ? "" : ", ") + std::string(use.name);
 
-  if (Status status = runOnce(layer, setup, 0, 0, options); !status)
-    return status.takeError();
-  Result<double> error = sampleError(layer, setup.inputs[0], setup.outputs);
-  if (!error)
+  if (Result<double> ran = runner.run(0, 0); !ran)
+    return ran.takeError();
+  Result<const HostTensors *> outputs = runner.outputs();
+  if (!outputs)
+    return outputs.takeError();
+  Result<double> error = sampleError(layer, setup.inputs[0], **outputs);
+  if (error)
+    cell.relErr = *error;
+  else if (error.error().id != ErrorId::CompilerAbsent)
     return error.takeError();
-  cell.relErr = *error;
   if (options.naive) {
     const core::Tensor *ids = setup.inputs[0].find("override_ids");
     auto *first = static_cast<const int32_t *>(ids->data());

@@ -10,6 +10,7 @@
 #define MOE_TOOLS_MOE_BENCH_CELL_H
 
 #include "moe/runtime/core/HostLimits.h"
+#include "moe/tools/common/Executors.h"
 #include "moe/tools/common/Handles.h"
 #include "moe/tools/common/HostTensors.h"
 #include "moe/tools/moe-bench/Models.h"
@@ -29,6 +30,10 @@ struct BenchOptions {
   int64_t experts = 0; ///< 0: the model's
   bool naive = false;
   double seconds = 1.0; ///< spent on timing a cell, at least
+  ExecutorChoice executor;
+  std::string executorName = "cpu";
+  std::string target;  ///< empty: this machine
+  std::string package; ///< a file with the layer; empty: it is compiled
 };
 
 /// A layer that is compiled and bound, as often as it takes to keep its weights
@@ -40,7 +45,7 @@ struct BenchLayer {
   Program program;
   std::vector<Bound> copies;
   Signature signature;
-  std::string isa;
+  std::string isa, device;
   double compileMs = 0, bindMs = 0;
   uint64_t weightBytes = 0;
 };
@@ -51,12 +56,16 @@ struct Cell {
   double flops = 0, bytes = 0;
   double limitGflops = 0, limitGbps = 0;
   double rooflineMs = 0, fraction = 0;
-  double relErr = 0;
+  /// None where there is no compiler, which has the interpreter.
+  std::optional<double> relErr;
   std::optional<double> baselineMs;
   std::string kernels;
 };
 
 /// Compiles and binds. OutOfMemory names the size where it does not fit.
+/// Compiles the layer, or opens its package; without weights.
+core::Result<BenchLayer> compileLayer(const Model &model,
+                                      const BenchOptions &options);
 core::Result<BenchLayer> openLayer(const Model &model,
                                    const BenchOptions &options);
 

@@ -33,6 +33,11 @@ static constexpr Flag kFlags[] = {
     {"experts", "N", "bench a slice of the experts"},
     {"baseline", "naive", "time plain loops beside it"},
     {"seconds", "S", "spent on timing a cell, at least; default: 1"},
+    {"executor", "NAME", "cpu (the default), cuda or cuda-sim"},
+    {"target", "T", "what to compile for; default: this CPU or GPU"},
+    {"package", "FILE.moe", "the layer, compiled by --write-package"},
+    {"write-package", "FILE.moe",
+     "compile the layer for --target, write it and stop"},
     {"json", "FILE", "write the cells as JSON"},
     {"host", "", "print this host's features and limits and stop"},
 };
@@ -65,9 +70,11 @@ static nlohmann::ordered_json toJson(const BenchLayer &layer, const Cell &cell,
   json["tokens"] = cell.tokens;
   json["routing"] = options.routingName;
   json["threads"] = options.threads;
-  json["executor"] = "cpu";
+  json["executor"] = options.executorName;
   json["isa"] = layer.isa;
   json["cpu"] = hostCpu().model;
+  if (options.executor.cuda)
+    json["gpu"] = layer.device;
   json["determinism"] = "row";
   json["ms_median"] = cell.msMedian;
   json["ms_min"] = cell.msMin;
@@ -77,11 +84,15 @@ static nlohmann::ordered_json toJson(const BenchLayer &layer, const Cell &cell,
   json["weight_bytes"] = cell.bytes;
   json["gflops"] = cell.flops / cell.msMin / 1e6;
   json["gbps"] = cell.bytes / cell.msMin / 1e6;
-  json["limit_gflops"] = cell.limitGflops;
+  json["limit_gflops"] = nullptr;
+  if (cell.limitGflops > 0)
+    json["limit_gflops"] = cell.limitGflops;
   json["limit_gbps"] = cell.limitGbps;
   json["roofline_ms"] = cell.rooflineMs;
   json["roofline_fraction"] = cell.fraction;
-  json["rel_err"] = cell.relErr;
+  json["rel_err"] = nullptr;
+  if (cell.relErr)
+    json["rel_err"] = *cell.relErr;
   json["baseline_ms"] = nullptr;
   if (cell.baselineMs)
     json["baseline_ms"] = *cell.baselineMs;
@@ -92,18 +103,30 @@ static nlohmann::ordered_json toJson(const BenchLayer &layer, const Cell &cell,
 static void print(const BenchLayer &layer, const Cell &cell,
                   const BenchOptions &options) {
   std::printf("%-16s %-5s T=%-5lld %9.3f ms (median %.3f)  %6.1f GFLOP/s  "
-              "%5.1f GB/s  %5.1f %% of the bound (%.0f GFLOP/s, %.1f GB/s)  "
-              "error %.1e",
+              "%5.1f GB/s  %5.1f %% of the bound (%.0f GFLOP/s, %.1f GB/s)",
               layer.model->name.data(), options.dtype.c_str(),
               static_cast<long long>(cell.tokens), cell.msMin, cell.msMedian,
               cell.flops / cell.msMin / 1e6, cell.bytes / cell.msMin / 1e6,
-              100 * cell.fraction, cell.limitGflops, cell.limitGbps,
-              cell.relErr);
+              100 * cell.fraction, cell.limitGflops, cell.limitGbps);
+  if (cell.relErr)
+    std::printf("  error %.1e", *cell.relErr);
   if (cell.baselineMs)
     std::printf("  naive %.1f ms (%.1fx)", *cell.baselineMs,
                 *cell.baselineMs / cell.msMin);
   std::printf("\n");
   std::fflush(stdout);
+}
+
+/// What a machine without a compiler is to bench.
+static Status writePackage(const Model &model, const BenchOptions &options,
+                           const std::string &path) {
+  Result<BenchLayer> layer = compileLayer(model, options);
+  if (!layer)
+    return layer.takeError();
+  const char *data = nullptr;
+  size_t size = 0;
+  moe_program_package(layer->program.get(), &data, &size);
+  return os::writeFile(path, {data, size});
 }
 
 static Status runBench(const CommandLine &line) {
@@ -153,6 +176,16 @@ static Status runBench(const CommandLine &line) {
   options.seconds = *seconds;
   options.routing = *routing;
   options.naive = baseline == "naive";
+  options.executorName = line.get("executor", "cpu");
+  Result<ExecutorChoice> executor = executorFromName(options.executorName);
+  if (!executor)
+    return Error(ErrorId::UsageInvalid,
+                 "moe-bench: " + executor.error().message);
+  options.executor = *executor;
+  options.target = line.get("target", "");
+  options.package = line.get("package", "");
+  if (std::optional<std::string> path = line.get("write-package"))
+    return writePackage(**model, options, *path);
 
   Result<BenchLayer> layer = openLayer(**model, options);
   if (!layer)

@@ -44,6 +44,7 @@ SAME(CuResult::SystemDriverMismatch, CUDA_ERROR_SYSTEM_DRIVER_MISMATCH);
 SAME(CuResult::CompatNotSupported, CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE);
 SAME(CuResult::StreamCaptureUnsupported, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
 
+SAME(CuDeviceAttribute::ClockRate, CU_DEVICE_ATTRIBUTE_CLOCK_RATE);
 SAME(CuDeviceAttribute::MultiprocessorCount,
      CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 SAME(CuDeviceAttribute::ComputeCapabilityMajor,
@@ -117,6 +118,7 @@ struct SamePassing<CuResult (*)(Ours...), CUresult (*)(Theirs...)> {
 #define SIGNATURE(name, symbol, parameters)                                    \
   static_assert(SamePassing<CuResult(*) parameters, decltype(&::name)>::value);
 MOE_CUDA_FUNCTIONS(SIGNATURE)
+MOE_CUDA_GRAPH_FUNCTIONS(SIGNATURE)
 
 TEST(CudaAbiTest, AgreesWithTheHeader) { EXPECT_GE(CUDA_VERSION, abiVersion); }
 } // namespace

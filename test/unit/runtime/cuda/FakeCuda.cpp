@@ -203,6 +203,9 @@ CuResult cuDeviceGetAttribute(int *value, CuDeviceAttribute attribute,
   if (device < 100)
     return CuResult::InvalidDevice;
   switch (attribute) {
+  case CuDeviceAttribute::ClockRate:
+    *value = 1000000;
+    break;
   case CuDeviceAttribute::MultiprocessorCount:
     *value = fake.multiprocessors;
     break;
