@@ -234,6 +234,7 @@ MOE_DEVICE void wgmmaCommit(MOE_LINE) { moeSim->wgmmaCommit(line); }
 template <int Pending> MOE_DEVICE void wgmmaWait(MOE_LINE) {
   moeSim->wgmmaWait(Pending, line);
 }
+template <int N> MOE_DEVICE void wgmmaResults(f32 (&)[N]) {}
 template <int N>
 MOE_DEVICE void wgmmaBf16(f32 (&d)[N / 2], u64 a, u64 b, bool accumulate,
                           MOE_LINE) {

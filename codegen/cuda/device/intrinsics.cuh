@@ -341,6 +341,12 @@ MOE_DEVICE void wgmmaCommit() {
 template <int Pending> MOE_DEVICE void wgmmaWait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
 }
+/// After a wait for them all: no use of these accumulators is moved before it.
+template <int N> MOE_DEVICE void wgmmaResults(f32 (&d)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    asm volatile("" : "+f"(d[i])::"memory");
+}
 
 /// d = a b, or d += a b if `accumulate`; m64 n`N` k16, N a multiple of 32. d
 /// belongs to the hardware until a wait.

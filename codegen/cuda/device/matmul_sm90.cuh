@@ -80,8 +80,10 @@ MOE_DEVICE void copySm90(const MatmulArgs<Config> &args) {
 #pragma unroll 1
     for (int step = 0; step < S::steps; ++step, ++i) {
       const u32 stage = i % S::stages;
-      // The first round finds every stage empty.
-      mbarWait(ring.empty(stage), (i / S::stages + 1) % 2);
+      // The first round finds every stage empty. A thread that has nothing to
+      // copy does not wait: it might fall behind by two phases of one parity.
+      if (Config::gather || thread == 0)
+        mbarWait(ring.empty(stage), (i / S::stages + 1) % 2);
       if (thread == 0) {
         mbarArriveExpect(ring.full(stage),
                          Config::gather ? S::rhsBytes : S::stageBytes);
@@ -148,6 +150,7 @@ MOE_DEVICE void multiplySm90(const MatmulArgs<Config> &args,
         mbarArrive(ring.empty((i - 1) % S::stages));
     }
     wgmmaWait<0>();
+    wgmmaResults(sums);
     if (lane == 0)
       mbarArrive(ring.empty((i - 1) % S::stages));
 
