@@ -99,7 +99,8 @@ PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t,
   auto [tileM, tileN, stages] = tileOf(matmul, loop, few);
   const int64_t sides = matmul.getNumRhs();
   // A tile is no wider than it has to be.
-  tileN = std::min<int64_t>(tileN, llvm::alignTo(matmul.getNumColumns(), 32));
+  const int64_t columns = std::max<int64_t>(matmul.getNumColumns(), 1);
+  tileN = std::min<int64_t>(tileN, llvm::alignTo(columns, 32));
   MatmulAttr plan =
       fit(matmul, loop, tileM, tileN, loop == MainLoop::Fma ? 16 : 64, stages,
           getSharedBytes());

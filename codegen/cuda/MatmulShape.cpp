@@ -31,7 +31,7 @@ bool moe::cuda::bothBf16(GroupedMatmulOp op) {
 
 bool moe::cuda::isAligned(GroupedMatmulOp op) {
   const int64_t bytes = elementOf(op.getLhs()).getIntOrFloatBitWidth() / 8;
-  return op.getDepth() * bytes % 16 == 0;
+  return op.getDepth() > 0 && op.getDepth() * bytes % 16 == 0;
 }
 
 /// Warps over a tile: four, and more where a part would exceed 64 x 64; parts

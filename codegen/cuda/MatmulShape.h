@@ -21,7 +21,8 @@ namespace moe::cuda {
 
 /// Whether rows and weights are bf16: what tensor cores take.
 bool bothBf16(GroupedMatmulOp op);
-/// Whether rows of lhs and result start on 16 bytes: what tensor copies take.
+/// Whether rows of lhs start on 16 bytes, and there is something in them: what
+/// tensor copies take.
 bool isAligned(GroupedMatmulOp op);
 
 struct MatmulShape {
