@@ -10,7 +10,7 @@ import lit.formats
 config.name = "moec"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["CMakeLists.txt", "data", "unit", "fuzz", "bench", "lib", "consumer", "Inputs"]
+config.excludes = ["CMakeLists.txt", "data", "unit", "fuzz", "bench", "gpu", "lib", "consumer", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 
 # A variable that a test forgets to bind may not leak from one check to another.

@@ -36,9 +36,12 @@ Result<std::shared_ptr<const Driver>> Driver::load(const std::string &given) {
     path = variable->value_or("");
   }
   // Never libcuda.so: the toolkit's stub of that name can do nothing.
-  Result<core::os::Library> library =
-      path.empty() ? core::os::Library::find("libcuda.so.1")
-                   : core::os::Library::open(path);
+  if (path.empty())
+    path = "libcuda.so.1";
+  // A name is for the system to find, as with dlopen.
+  Result<core::os::Library> library = path.find('/') == std::string::npos
+                                          ? core::os::Library::find(path)
+                                          : core::os::Library::open(path);
   if (!library) {
     Error error = library.takeError();
     return Error(ErrorId::CudaDriverAbsent,
@@ -46,8 +49,6 @@ Result<std::shared_ptr<const Driver>> Driver::load(const std::string &given) {
                      "; install the NVIDIA driver, or set MOE_CUDA_DRIVER to "
                      "the path of libcuda.so.1");
   }
-  if (path.empty())
-    path = "libcuda.so.1";
   std::shared_ptr<Driver> driver(new Driver);
   Status status = driver->resolve(*library, path);
   if (status)

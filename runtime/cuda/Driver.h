@@ -27,8 +27,9 @@ namespace moe::cuda {
 /// threads may use one.
 class Driver {
 public:
-  /// The library at `path`; empty: MOE_CUDA_DRIVER, else libcuda.so.1. Also
-  /// initialises it. Errors: CudaDriverAbsent, CudaDriverTooOld, CudaNoDevice.
+  /// The library at `path`, which the system looks for if it is a name; empty:
+  /// MOE_CUDA_DRIVER, else libcuda.so.1. Also initialises it. Errors:
+  /// CudaDriverAbsent, CudaDriverTooOld, CudaNoDevice.
   static core::Result<std::shared_ptr<const Driver>>
   load(const std::string &path = "");
 
