@@ -138,7 +138,8 @@ std::string KernelText::widened(Value tensor, const std::string &index) {
 // Functions
 //===----------------------------------------------------------------------===//
 
-/// Prints a text as lines of a comment.
+/// Prints a text as lines of a comment. A backslash at the end of one would
+/// take the next line in.
 void KernelText::wrap(StringRef text) {
   unsigned column = 0;
   SmallVector<StringRef> words;
@@ -152,7 +153,8 @@ void KernelText::wrap(StringRef text) {
       os << " ";
       ++column;
     }
-    os << word;
+    for (char c : word)
+      os << (c == '\\' ? '/' : c);
     column += word.size();
   }
   os << "\n";
