@@ -9,7 +9,9 @@
 #include "moe/runtime/jit/CompileCuda.h"
 
 #include "moe/runtime/core/Log.h"
+#include "moe/runtime/core/Os.h"
 #include "moe/runtime/cuda/Nvrtc.h"
+#include "moe/runtime/jit/Phases.h"
 
 using namespace moe;
 using namespace moe::jit;
@@ -38,8 +40,10 @@ CudaBinary CudaCompiler::compile(llvm::StringRef text, llvm::StringRef arch) {
       nvrtc->compile(text, arch.str(), "kernels.cu");
   if (!compiled) {
     failure = compiled.takeError();
-    // Who reads the error reads the lines that it is about.
-    failure->details += "\nkernels.cu:\n" + text.str();
+    // Who reads the log wants the lines that it is about.
+    if (std::string path = reproducerPath("cu");
+        core::os::writeFile(path, text))
+      failure->message += "; the text is in " + core::quote(path);
     binary.error = failure->message;
     return binary;
   }

@@ -95,22 +95,21 @@ void jit::buildPhases(OpPassManager &pm, const Backend &backend,
     buildPipeline(pm, static_cast<Phase>(i), backend, target);
 }
 
-/// Where the reproducer of a failed pass goes.
-static std::string reproducerPath() {
+std::string jit::reproducerPath(std::string_view extension) {
   std::string folder = core::os::environmentVariable("TMPDIR").value_or("/tmp");
   if (auto dumps = core::environment(core::Variable::DumpDir); dumps && *dumps)
     folder = **dumps;
   static std::atomic<unsigned> next = 0;
   return folder + "/moec-reproducer-" +
          std::to_string(llvm::sys::Process::getProcessId()) + "-" +
-         std::to_string(next++) + ".mlir";
+         std::to_string(next++) + "." + std::string(extension);
 }
 
 static Status runPipeline(ModuleOp module, Phase phase, const Backend &backend,
                           TargetAttrInterface target,
                           const PhaseOptions &options) {
   DiagnosticCollector diagnostics(*module.getContext());
-  std::string failedPass, path = reproducerPath();
+  std::string failedPass, path = reproducerPath("mlir");
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   pm.addInstrumentation(std::make_unique<FailureWatch>(failedPass));
   pm.enableCrashReproducerGeneration(path, /*genLocalReproducer=*/true);

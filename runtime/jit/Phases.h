@@ -53,6 +53,10 @@ void buildPhases(mlir::OpPassManager &pm, const Backend &backend,
 core::Status runPhases(mlir::ModuleOp module, const Backend &backend,
                        TargetAttrInterface target, const PhaseOptions &options);
 
+/// A new file for what shows a failure again: in MOE_DUMP_DIR, or a folder for
+/// temporary files.
+std::string reproducerPath(std::string_view extension);
+
 } // namespace moe::jit
 
 #endif // MOE_RUNTIME_JIT_PHASES_H
