@@ -365,7 +365,7 @@ CuResult cuLaunchKernelEx(const CuLaunchConfig *config, CuFunction function,
       what += " cluster " +
               std::to_string(config->attributes[i].value.clusterDim.x);
   const CuResult result = call("cuLaunchKernelEx", what);
-  if (result != CuResult::Success)
+  if (result != CuResult::Success || !fake.runsKernels)
     return result;
   const Parameters list(parameters);
   const int64_t tasks = list.number(known.tasks);

@@ -34,6 +34,7 @@ struct FakeCuda {
   int blocksPerMultiprocessor = 2;
   int sharedBytes = 166912;
   int localBytes = 0;
+  bool runsKernels = true;
   /// What cuMemAlloc may give in all.
   size_t memory = size_t(1) << 20;
   /// A function that the driver does not have.

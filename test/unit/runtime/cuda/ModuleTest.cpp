@@ -165,6 +165,61 @@ TEST(CudaModuleTest, NvrtcAbsent) {
   unsetenv("MOE_NVRTC");
 }
 
+/// Bytes that differ under a hash that agrees: refused, or a package that loads
+/// and runs, or an error.
+TEST(CudaModuleTest, EveryValueOfEveryByteIsSafe) {
+  FakeCuda &fake = fakeCuda();
+  fake.memory = size_t(1) << 30;
+  // What kernels write beyond other buffers is not the executor's to find.
+  fake.runsKernels = false;
+  Result<std::shared_ptr<const Device>> device =
+      Device::open(*Driver::load(fakeDriverPath()), 0);
+  ASSERT_TRUE(device);
+  const std::string file = writePackage(cudaSamplePackage());
+  const auto *bytes = reinterpret_cast<const uint8_t *>(file.data());
+  std::vector<uint8_t> payload(bytes + packageHeaderBytes, bytes + file.size());
+  SampleCall call(9);
+  SampleWeights weights;
+  const std::unique_ptr<WeightSource> source = namedWeights(weights.tensors());
+  ThreadPool pool;
+  size_t ran = 0, refused = 0;
+  for (uint8_t &byte : payload) {
+    const uint8_t before = byte;
+    for (int flip : {0xff, 0x01, 0x10, 0x80}) {
+      byte = before ^ static_cast<uint8_t>(flip);
+      fake.calls.clear();
+      auto package = Package::fromBytes(writePackage(payload), "a.moe");
+      if (!package || !(*package)->root().variants()->size()) {
+        ++refused;
+        continue;
+      }
+      auto module = Module::load(*package, *device, "");
+      if (!module)
+        continue;
+      auto program =
+          Program::create(*package, (*module)->variantIndex(), "", nullptr);
+      if (!program)
+        continue;
+      std::vector<int64_t> dims((*program)->bounds().size(), 9);
+      auto size = (*program)->workspaceSize(dims, 1);
+      if (!size || cuda::Workspace::bytes(*size) > (size_t(1) << 24))
+        continue;
+      auto workspace = cuda::Workspace::create(**module, *size);
+      BindOptions options{pool.executor(), 1, {}};
+      options.packer = devicePacker(*module);
+      auto bound = core::bind(*program, source.get(), options);
+      if (!workspace || !bound)
+        continue;
+      const std::array<Operand, 2> inputs{call.xOperand(), call.idsOperand()};
+      const std::array<Operand, 2> outputs{call.yOperand(), call.sumsOperand()};
+      ran += bool(cuda::run(**bound, **module, inputs, outputs, **workspace));
+    }
+    byte = before;
+  }
+  EXPECT_GT(ran, 1000u);
+  EXPECT_GT(refused, 1000u);
+}
+
 TEST(CudaModuleTest, OutOfMemoryForWeights) {
   FakeCuda &fake = fakeCuda();
   CudaSample sample;
