@@ -56,9 +56,13 @@ KernelShape moe::cuda::shapeOf(exec::KernelOp kernel) {
     break;
   case KernelClass::Index:
     break;
-  case KernelClass::Combine:
-    tasks = leaf::rowsOf(kernel);
+  case KernelClass::Combine: {
+    auto type = cast<RankedTensorType>(kernel.getResultTypes()[0]);
+    tasks = leaf::rowsOf(kernel) *
+            std::max<int64_t>(
+                llvm::divideCeil(type.getDimSize(1), combineColumns), 1);
     break;
+  }
   case KernelClass::Pack: {
     RankedTensorType type =
         onlyOp<PackOp>(kernel).getPacked().getType().getTensors().front();

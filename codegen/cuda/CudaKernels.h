@@ -26,6 +26,8 @@ using leaf::onlyOp;
 
 /// Threads of a block of a kernel of ordinary ops, a pack or a combine.
 inline constexpr int64_t elementThreads = 128;
+/// Columns of a token that a combine's block sums.
+inline constexpr int64_t combineColumns = 4 * elementThreads;
 /// A routing block has a warp for each of so many tokens.
 inline constexpr int64_t routeTokens = 4;
 /// An index kernel is one block of at most so many warps.

@@ -190,7 +190,9 @@ static void emitPack(LeafThread &frame, PackOp op) {
 
 namespace {
 
-/// A thread sums its columns of a token one after another.
+/// A task is a run of combineColumns columns of a token. A thread sums several
+/// of them side by side, so that it waits for rows of all at once; columns that
+/// there are too many are others' and not stored.
 class Combine {
 public:
   Combine(LeafThread &frame, CombineOp op)
@@ -203,9 +205,10 @@ private:
   Value readRow(Value slot) {
     return l.toI64(l.loadElement(l.b.getI32Type(), groups.rowOfSlot, slot));
   }
-  Value addRow(Value row, Value slot, Value column, Value sum);
+  Values addRow(Value row, Value slot, ValueRange sums);
   Value nextRow(Value previous);
-  Value sumOf(Value column);
+  Values start(Value token);
+  Values sum(Value token);
 
   LeafThread &frame;
   LeafBuilder &l;
@@ -214,14 +217,15 @@ private:
   const TensorBuffer &rows;
   const GroupsBuffer &groups;
   Value width, firstSlot, slots;
+  Values columns; ///< of the thread
 };
 
 } // namespace
 
-/// sum + weight * row, the product and the sum rounded to acc; sum itself where
-/// there is no row.
-Value Combine::addRow(Value row, Value slot, Value column, Value sum) {
-  auto add = [&]() -> Values {
+/// sums + weight * row, products and sums rounded to acc; the sums themselves
+/// where there is no row.
+Values Combine::addRow(Value row, Value slot, ValueRange sums) {
+  auto add = [&] {
     Type product = acc;
     Value weight;
     if (op.getWeights()) {
@@ -229,14 +233,19 @@ Value Combine::addRow(Value row, Value slot, Value column, Value sum) {
       product = leaf::productType(l.b, weight.getType(), rows.element, acc);
       weight = l.toFloat(weight, product);
     }
-    Value at = l.add(l.mul(row, width), column);
-    Value x = l.toFloat(l.loadElement(rows.element, rows.base, at), product);
-    if (weight)
-      x = arith::MulFOp::create(l.b, l.loc, weight, x);
-    return {arith::AddFOp::create(l.b, l.loc, sum, l.toFloat(x, acc))};
+    Values results;
+    for (auto [column, sum] : llvm::zip(columns, sums)) {
+      Value at = l.add(l.mul(row, width), column);
+      Value x = l.toFloat(l.loadElement(rows.element, rows.base, at), product);
+      if (weight)
+        x = arith::MulFOp::create(l.b, l.loc, weight, x);
+      results.push_back(
+          arith::AddFOp::create(l.b, l.loc, sum, l.toFloat(x, acc)));
+    }
+    return results;
   };
-  return l.choose(l.less(l.i64(-1), row), acc, add,
-                  [&]() -> Values { return {sum}; })[0];
+  return l.choose(l.less(l.i64(-1), row), sums.getTypes(), add,
+                  [&] { return Values(sums); });
 }
 
 /// The token's first row behind `previous`, or -1. Rows are sorted by expert.
@@ -252,43 +261,69 @@ Value Combine::nextRow(Value previous) {
   return l.select(l.equal(best, l.i64(none)), l.i64(-1), best);
 }
 
-Value Combine::sumOf(Value column) {
-  Value start;
-  if (op.getInit())
-    start =
-        l.toFloat(frame.elements(op.getInit(),
-                                 l.add(l.mul(frame.task, width), column), 1),
-                  acc);
-  else
-    start = l.constant(acc, 0);
+Values Combine::start(Value token) {
+  Values sums;
+  for (Value column : columns)
+    sums.push_back(
+        op.getInit()
+            ? l.toFloat(frame.elements(op.getInit(),
+                                       l.add(l.mul(token, width), column), 1),
+                        acc)
+            : l.constant(acc, 0));
+  return sums;
+}
+
+Values Combine::sum(Value token) {
+  Values sums = start(token);
   if (op.getOrder() != CombineOrder::Expert)
-    return l.loop(l.i64(0), slots, 1, ValueRange(start),
-                  [&](Value j, ValueRange sum) {
-                    Value slot = l.add(firstSlot, j);
-                    return Values{addRow(readRow(slot), slot, column, sum[0])};
-                  })[0];
-  return l.loop(l.i64(0), slots, 1, ValueRange{start, l.i64(-1)},
-                [&](Value, ValueRange carried) {
-                  Value row = nextRow(carried[1]);
-                  Value slot =
-                      l.toI64(l.loadElement(l.b.getI32Type(), groups.slotOfRow,
-                                            l.max(row, l.i64(0))));
-                  // After the last row there is none behind it either.
-                  return Values{addRow(row, slot, column, carried[0]),
-                                l.max(row, carried[1])};
-                })[0];
+    return l.loop(l.i64(0), slots, 1, sums, [&](Value j, ValueRange carried) {
+      Value slot = l.add(firstSlot, j);
+      return addRow(readRow(slot), slot, carried);
+    });
+  sums.push_back(l.i64(-1)); // the row before
+  return l.loop(l.i64(0), slots, 1, sums, [&](Value, ValueRange carried) {
+    Value previous = carried.back();
+    Value row = nextRow(previous);
+    Value slot = l.toI64(l.loadElement(l.b.getI32Type(), groups.slotOfRow,
+                                       l.max(row, l.i64(0))));
+    Values next = addRow(row, slot, carried.drop_back());
+    // After the last row there is none behind it either.
+    next.push_back(l.max(row, previous));
+    return next;
+  });
 }
 
 void Combine::emit() {
   const TensorBuffer &result = frame.tensor(op.getResult());
+  const int64_t size =
+      cast<RankedTensorType>(op.getResult().getType()).getDimSize(1);
+  const int64_t runs =
+      std::max<int64_t>(llvm::divideCeil(size, combineColumns), 1);
+  const bool whole = size % combineColumns == 0;
+  Value token = l.div(frame.task, runs);
+  Value first =
+      l.add(l.mul(l.rem(frame.task, runs), combineColumns), frame.thread);
   width = result.sizes[1];
   slots = l.div(groups.rows, l.max(result.sizes[0], l.i64(1)));
-  firstSlot = l.mul(frame.task, slots);
-  l.loop(frame.thread, width, elementThreads, [&](Value column) {
-    Value at = l.add(l.mul(frame.task, width), column);
-    l.store(l.toFloat(sumOf(column), result.element),
-            l.element(result.base, result.element, at));
-  });
+  firstSlot = l.mul(token, slots);
+  Values own;
+  for (int64_t at = 0; at < std::min(combineColumns, size);
+       at += elementThreads) {
+    own.push_back(l.add(first, at));
+    columns.push_back(whole ? own.back() : l.min(own.back(), l.i64(size - 1)));
+  }
+  Values sums = sum(token);
+  for (auto [column, value] : llvm::zip(own, sums)) {
+    Value at = l.add(l.mul(token, width), column);
+    auto put = [&, value = value] {
+      l.store(l.toFloat(value, result.element),
+              l.element(result.base, result.element, at));
+    };
+    if (whole)
+      put();
+    else
+      l.when(l.less(column, width), put);
+  }
 }
 
 void moe::cuda::emitLeaf(exec::KernelOp kernel, ModuleOp leaves) {

@@ -21,7 +21,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
-#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace moe;
@@ -136,13 +136,28 @@ ScalarText LeafPrinter::compute(Operation *op) {
   return scalarText(op, operands);
 }
 
+/// Whether an expression mentions a name.
+static bool mentions(StringRef text, StringRef name) {
+  auto partOfName = [&](size_t at) {
+    return at < text.size() && llvm::isAlnum(text[at]);
+  };
+  for (size_t at = text.find(name); at != StringRef::npos;
+       at = text.find(name, at + 1))
+    if (!partOfName(at + name.size()) && (at == 0 || !partOfName(at - 1)))
+      return true;
+  return false;
+}
+
+/// Assigns values that are all of the moment before: one that mentions what is
+/// assigned ahead of it is kept first.
 void LeafPrinter::assign(Operation *yield, ArrayRef<std::string> to,
                          unsigned indent) {
-  // All at once: a value may be what another was before.
   SmallVector<std::string> from;
-  for (Value value : yield->getOperands()) {
+  for (auto [index, value] : llvm::enumerate(yield->getOperands())) {
     from.push_back(text(value));
-    if (to.size() == 1)
+    if (llvm::none_of(to.take_front(index), [&](const std::string &name) {
+          return mentions(from.back(), name);
+        }))
       continue;
     std::string name = fresh("next");
     os.indent(indent) << "const " << typeName(value.getType()) << " " << name

@@ -92,8 +92,8 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_80">} {
   }
   // CHECK: combine(const bf16 *x0,
   // CHECK: bf16 sum0 = a0;
-  // CHECK: if (n4 > -1) {
-  // CHECK: v0 = narrow<bf16>(widen(sum0) + widen(v4));
+  // CHECK: if (n{{[0-9]+}} > -1) {
+  // CHECK: v0 = narrow<bf16>(widen(sum0) + widen(v{{[0-9]+}}));
   moe_exec.kernel @dispatch(%x: tensor<?x24xbf16>, %g: !g, %s: tensor<?x2xf32>) -> tensor<?x24xbf16>
       attributes {num_dims = 1 : i64, sizes = [#T, #S, #T, #S]} {
     %y = moe.dispatch %x by %g scale %s : tensor<?x24xbf16>, !g, tensor<?x2xf32> -> tensor<?x24xbf16>
