@@ -1,5 +1,5 @@
 // REQUIRES: cudasim
-// RUN: for f in map norm move integers; do moe-run %s --function=$f --random-args=3 --random-weights=1 --executor=cuda-sim --target=sm_80 --check --rtol=1e-5; done | FileCheck %s
+// RUN: for f in map norm move integers reshape made reduce scalars product; do moe-run %s --function=$f --random-args=3 --random-weights=1 --executor=cuda-sim --target=sm_80 --check --rtol=1e-5; done | FileCheck %s
 
 // Ordinary ops as CUDA kernels: what they give under the simulator is what the
 // interpreter gives.
@@ -12,6 +12,7 @@
 // CHECK-NEXT: kernels: concat_sm_80, transpose_sm_80, extract_slice_sm_80, insert_slice_sm_80, pad_sm_80
 // CHECK: run against the reference: {{.*}} ok
 // CHECK-NEXT: kernels: ori_sm_80,
+// CHECK-COUNT-5: run against the reference: {{.*}} ok
 
 func.func @map(%x: tensor<?x40xf32>, %y: tensor<?x40xbf16>) -> (tensor<?x40xf32>, tensor<?x40xbf16>) {
   %a = moe.activate gelu(%x) : (tensor<?x40xf32>) -> tensor<?x40xf32>
@@ -72,4 +73,82 @@ func.func @integers(%a: tensor<37xi32>, %b: tensor<37xi32>) -> (tensor<37xi32>, 
   %c = arith.cmpi slt, %a, %b : tensor<37xi32>
   %y = arith.select %c, %x, %s : tensor<37xi1>, tensor<37xi32>
   return %x, %y, %f : tensor<37xi32>, tensor<37xi32>, tensor<37xf32>
+}
+func.func @reshape(%x: tensor<6x8xf32>) -> (tensor<2x3x8xf32>, tensor<48xf32>, tensor<4x12xf32>) {
+  %e = tensor.expand_shape %x [[0, 1], [2]] output_shape [2, 3, 8] : tensor<6x8xf32> into tensor<2x3x8xf32>
+  %c = tensor.collapse_shape %x [[0, 1]] : tensor<6x8xf32> into tensor<48xf32>
+  %s = arith.constant dense<[4, 12]> : tensor<2xi64>
+  %r = tensor.reshape %x(%s) : (tensor<6x8xf32>, tensor<2xi64>) -> tensor<4x12xf32>
+  return %e, %c, %r : tensor<2x3x8xf32>, tensor<48xf32>, tensor<4x12xf32>
+}
+func.func @made(%x: tensor<?x7xf32>) -> (tensor<5x7xf32>, tensor<?x7xi32>, tensor<3xf64>) {
+  %c0 = arith.constant 0 : index
+  %t = tensor.dim %x, %c0 : tensor<?x7xf32>
+  %g = tensor.generate {
+  ^bb0(%i: index, %j: index):
+    %s = arith.addi %i, %j : index
+    %n = arith.index_cast %s : index to i64
+    %f = arith.sitofp %n : i64 to f32
+    tensor.yield %f : f32
+  } : tensor<5x7xf32>
+  %e = tensor.empty(%t) : tensor<?x7xi32>
+  %k = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<?x7xf32>) outs(%e : tensor<?x7xi32>) {
+  ^bb0(%a: f32, %o: i32):
+    %j = linalg.index 1 : index
+    %n = arith.index_cast %j : index to i32
+    %z = arith.constant 0.0 : f32
+    %p = arith.cmpf ogt, %a, %z : f32
+    %m = arith.constant -5 : i32
+    %r = arith.select %p, %n, %m : i32
+    linalg.yield %r : i32
+  } -> tensor<?x7xi32>
+  %d = arith.constant dense<[1.5, -2.25, 1.0e100]> : tensor<3xf64>
+  %q = arith.mulf %d, %d : tensor<3xf64>
+  return %g, %k, %q : tensor<5x7xf32>, tensor<?x7xi32>, tensor<3xf64>
+}
+func.func @reduce(%x: tensor<?x50xf32>, %n: tensor<?x50xi32>) -> (tensor<?xf32>, tensor<?xi32>, tensor<50xf32>) {
+  %c0 = arith.constant 0 : index
+  %t = tensor.dim %x, %c0 : tensor<?x50xf32>
+  %lo = arith.constant 0xFF800000 : f32
+  %one = arith.constant 1.0 : f32
+  %zero = arith.constant 0 : i32
+  %e1 = tensor.empty(%t) : tensor<?xf32>
+  %i1 = linalg.fill ins(%lo : f32) outs(%e1 : tensor<?xf32>) -> tensor<?xf32>
+  %m = linalg.reduce ins(%x : tensor<?x50xf32>) outs(%i1 : tensor<?xf32>) dimensions = [1]
+    (%a: f32, %b: f32) { %c = arith.maximumf %a, %b : f32 linalg.yield %c : f32 }
+  %e2 = tensor.empty(%t) : tensor<?xi32>
+  %i2 = linalg.fill ins(%zero : i32) outs(%e2 : tensor<?xi32>) -> tensor<?xi32>
+  %s = linalg.reduce ins(%n : tensor<?x50xi32>) outs(%i2 : tensor<?xi32>) dimensions = [1]
+    (%a: i32, %b: i32) { %c = arith.addi %a, %b : i32 linalg.yield %c : i32 }
+  %e3 = tensor.empty() : tensor<50xf32>
+  %i3 = linalg.fill ins(%one : f32) outs(%e3 : tensor<50xf32>) -> tensor<50xf32>
+  %k = linalg.reduce ins(%x : tensor<?x50xf32>) outs(%i3 : tensor<50xf32>) dimensions = [0]
+    (%a: f32, %b: f32) { %c = arith.addf %a, %b : f32 linalg.yield %c : f32 }
+  return %m, %s, %k : tensor<?xf32>, tensor<?xi32>, tensor<50xf32>
+}
+func.func @scalars(%x: tensor<41xf32>, %y: tensor<41xf32>, %h: tensor<41xf16>) -> (tensor<41xf32>, tensor<41xf32>, tensor<41xf32>, tensor<41xf16>, tensor<41xi1>) {
+  %a = math.absf %x : tensor<41xf32>
+  %s = math.sqrt %a : tensor<41xf32>
+  %c = math.copysign %s, %y : tensor<41xf32>
+  %f = math.fma %x, %y, %c : tensor<41xf32>
+  %r = math.roundeven %f : tensor<41xf32>
+  %e = math.erf %x : tensor<41xf32>
+  %l = math.log1p %a : tensor<41xf32>
+  %g = arith.divf %e, %l : tensor<41xf32>
+  %t = math.tanh %h : tensor<41xf16>
+  %n = arith.negf %t : tensor<41xf16>
+  %p = arith.cmpf ult, %x, %y : tensor<41xf32>
+  %q = arith.cmpf one, %a, %y : tensor<41xf32>
+  %b = arith.xori %p, %q : tensor<41xi1>
+  return %f, %r, %g, %n, %b : tensor<41xf32>, tensor<41xf32>, tensor<41xf32>, tensor<41xf16>, tensor<41xi1>
+}
+func.func @product(%x: tensor<?x12xf32>, %w: tensor<12x9xf32>) -> tensor<?x9xf32> {
+  %c0 = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  %t = tensor.dim %x, %c0 : tensor<?x12xf32>
+  %e = tensor.empty(%t) : tensor<?x9xf32>
+  %i = linalg.fill ins(%z : f32) outs(%e : tensor<?x9xf32>) -> tensor<?x9xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<?x12xf32>, tensor<12x9xf32>) outs(%i : tensor<?x9xf32>) -> tensor<?x9xf32>
+  return %y : tensor<?x9xf32>
 }
