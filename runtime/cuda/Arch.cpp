@@ -12,6 +12,7 @@
 
 #include "moe/runtime/cuda/Arch.h"
 
+#include <algorithm>
 #include <charconv>
 #include <tuple>
 
@@ -60,18 +61,55 @@ bool moe::cuda::runsOn(Arch arch, abi::CodeKind kind, int capability) {
 
 namespace {
 
-/// The better the higher.
-int preference(abi::CodeKind kind) {
+/// The better the lower; none for a CPU's.
+std::optional<int> place(abi::CodeKind kind) {
   switch (kind) {
   case abi::CodeKind::Cubin:
-    return 3;
-  case abi::CodeKind::Ptx:
-    return 2;
-  case abi::CodeKind::CudaText:
-    return 1;
-  default:
     return 0;
+  case abi::CodeKind::Ptx:
+    return 1;
+  case abi::CodeKind::CudaText:
+    return 2;
+  default:
+    return std::nullopt;
   }
+}
+
+struct Candidate {
+  std::vector<const abi::Code *> codes;
+  /// The better the higher: whether it is for this GPU, number, only for it.
+  std::tuple<bool, int, bool> rank;
+  /// Why there are no codes.
+  const char *obstacle = nullptr;
+};
+
+Candidate candidateOf(const abi::Variant &variant, int capability, bool plays) {
+  Candidate made;
+  bool cuda = false, text = false;
+  for (const abi::Code *code : *variant.code()) {
+    const bool isText = code->kind() == abi::CodeKind::CudaText;
+    cuda |= place(code->kind()).has_value();
+    text |= isText;
+    std::optional<Arch> arch =
+        code->arch() ? parseArch(code->arch()->string_view()) : std::nullopt;
+    if (!place(code->kind()) || !arch)
+      continue;
+    const bool fits = runsOn(*arch, code->kind(), capability);
+    if (plays ? !isText : !fits)
+      continue;
+    made.codes.push_back(code);
+    made.rank = std::max(made.rank, {fits, arch->number, arch->only});
+  }
+  std::sort(made.codes.begin(), made.codes.end(),
+            [](const abi::Code *a, const abi::Code *b) {
+              return place(a->kind()) < place(b->kind());
+            });
+  if (made.codes.empty())
+    made.obstacle = !cuda ? "has no code for a GPU"
+                    : plays && !text
+                        ? "has no CUDA text, which a simulator needs"
+                        : "is for another GPU";
+  return made;
 }
 
 } // namespace
@@ -81,44 +119,23 @@ Result<Choice> moe::cuda::chooseCode(const core::Package &package,
                                      std::string_view target,
                                      const std::string &gpu) {
   Choice best;
-  std::tuple<bool, int, bool, int> bestRank;
+  std::tuple<bool, int, bool> bestRank;
   std::string obstacles;
   const auto &variants = *package.root().variants();
   for (flatbuffers::uoffset_t i = 0; i < variants.size(); ++i) {
-    const abi::Variant &variant = *variants[i];
-    const std::string_view name = variant.target()->string_view();
-    const bool wanted = target.empty() || name == target;
-    bool cuda = false, text = false, runs = false;
-    for (const abi::Code *code : *variant.code()) {
-      const int liking = preference(code->kind());
-      cuda |= liking != 0;
-      text |= code->kind() == abi::CodeKind::CudaText;
-      std::optional<Arch> arch =
-          code->arch() ? parseArch(code->arch()->string_view()) : std::nullopt;
-      if (!liking || !arch)
-        continue;
-      const bool fits = runsOn(*arch, code->kind(), capability);
-      if (plays ? code->kind() != abi::CodeKind::CudaText : !fits)
-        continue;
-      runs = true;
-      std::tuple<bool, int, bool, int> rank{fits, arch->number, arch->only,
-                                            liking};
-      if (!wanted || (best.code && rank <= bestRank))
-        continue;
-      best = {i, code};
-      bestRank = rank;
+    const std::string_view name = variants[i]->target()->string_view();
+    Candidate candidate = candidateOf(*variants[i], capability, plays);
+    if (!candidate.obstacle && !target.empty() && name != target)
+      candidate.obstacle = "is not the one asked for";
+    if (candidate.obstacle) {
+      obstacles +=
+          "variant " + core::quote(name) + " " + candidate.obstacle + "; ";
+    } else if (best.codes.empty() || candidate.rank > bestRank) {
+      best = {i, std::move(candidate.codes)};
+      bestRank = candidate.rank;
     }
-    obstacles += "variant " + core::quote(name);
-    if (!cuda)
-      obstacles += " has no code for a GPU; ";
-    else if (plays && !text)
-      obstacles += " has no CUDA text, which a simulator needs; ";
-    else if (!runs)
-      obstacles += " is for another GPU; ";
-    else
-      obstacles += " is not the one asked for; ";
   }
-  if (best.code)
+  if (!best.codes.empty())
     return best;
   if (obstacles.empty())
     obstacles = "it has none; ";

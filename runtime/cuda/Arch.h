@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace moe::cuda {
 
@@ -42,9 +43,9 @@ bool runsOn(Arch arch, abi::CodeKind kind, int capability);
 
 struct Choice {
   size_t variant = 0;
-  /// The best of its code: cubin, else PTX, else text; text if texts are
-  /// played.
-  const abi::Code *code = nullptr;
+  /// Its code that runs, the best first: cubin, PTX, text; only text if texts
+  /// are played.
+  std::vector<const abi::Code *> codes;
 };
 /// What a package has for a GPU. `target` names one variant; empty: the newest
 /// architecture that runs. `plays`: the driver plays whatever architecture a

@@ -73,7 +73,7 @@ Module::load(std::shared_ptr<const core::Package> package,
   Current current(*module->owner);
   Status status = current.status();
   if (status)
-    status = module->loadCode(*choice->code);
+    status = module->loadFirst(choice->codes);
   const abi::Variant &variant = *module->package->root().variants()->Get(
       static_cast<flatbuffers::uoffset_t>(choice->variant));
   for (const abi::Kernel *kernel : *variant.kernels())
@@ -89,6 +89,25 @@ Module::~Module() {
     return;
   Current current(*owner);
   owner->driver().cuModuleUnload(module);
+}
+
+/// A driver may be older than the compiler of the cubin: what it refuses, it or
+/// NVRTC may make from the next form.
+Status Module::loadFirst(const std::vector<const abi::Code *> &codes) {
+  std::optional<Error> first;
+  for (const abi::Code *code : codes) {
+    Status status = loadCode(*code);
+    if (status) {
+      if (first)
+        core::log(core::LogLevel::Warning, first->message);
+      return status;
+    }
+    if (!first)
+      first = status.takeError();
+    if (first->id != ErrorId::CudaFailed)
+      break;
+  }
+  return std::move(*first);
 }
 
 Status Module::loadCode(const abi::Code &code) {

@@ -28,10 +28,10 @@ core::Result<std::string> targetOf(const Device &device);
 /// Immutable: any number of threads may use one.
 class Module {
 public:
-  /// Chooses a variant of the package (chooseCode) and loads it: its cubin or
-  /// PTX, its text through NVRTC where it has neither, and its text as it is
-  /// into a simulator. Errors: PackageNoVariant, NvrtcAbsent, CompileFailed,
-  /// CudaFailed, OutOfMemory.
+  /// Chooses a variant of the package (chooseCode) and loads it: its cubin, its
+  /// PTX, or its text through NVRTC, the first that the driver takes; its text
+  /// as it is into a simulator. Errors: PackageNoVariant, NvrtcAbsent,
+  /// CompileFailed, CudaFailed, OutOfMemory.
   static core::Result<std::shared_ptr<const Module>>
   load(std::shared_ptr<const core::Package> package,
        std::shared_ptr<const Device> device, std::string_view target);
@@ -61,6 +61,7 @@ public:
 
 private:
   Module() = default;
+  core::Status loadFirst(const std::vector<const abi::Code *> &codes);
   core::Status loadCode(const abi::Code &code);
   core::Status loadImage(const void *image, const std::string &what);
   core::Status loadText(const abi::Code &code);

@@ -59,7 +59,9 @@ Result<std::pair<os::Library, std::string>> findLibrary() {
       "; install the Python package nvidia-cuda-nvrtc (or nvidia-cuda-nvrtc-"
       "cu12), or set MOE_NVRTC to the path of libnvrtc.so";
   if (*given) {
-    Result<os::Library> library = os::Library::open(**given);
+    Result<os::Library> library = (*given)->find('/') == std::string::npos
+                                      ? os::Library::find(**given)
+                                      : os::Library::open(**given);
     if (!library)
       return Error(ErrorId::NvrtcAbsent,
                    "no NVRTC: " + library.error().message + remedy);

@@ -174,7 +174,7 @@ static Result<Setup> setUp(BenchLayer &layer, int64_t tokens,
 
 Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
                                 const BenchOptions &options,
-                                core::HostLimits &limits) {
+                                core::HostLimits *limits) {
   Result<Setup> made = setUp(layer, tokens, options);
   if (!made)
     return made.takeError();
@@ -184,7 +184,7 @@ Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
                   options.threads};
   Result<std::unique_ptr<Runner>> opened =
       options.executor.cuda ? gpuRunner(runs, options.executor.driver)
-                            : cpuRunner(runs, limits);
+                            : cpuRunner(runs, *limits);
   if (!opened)
     return opened.takeError();
   Runner &runner = **opened;

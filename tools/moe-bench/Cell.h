@@ -62,17 +62,17 @@ struct Cell {
   std::string kernels;
 };
 
-/// Compiles and binds. OutOfMemory names the size where it does not fit.
 /// Compiles the layer, or opens its package; without weights.
 core::Result<BenchLayer> compileLayer(const Model &model,
                                       const BenchOptions &options);
+/// Binds it too. OutOfMemory names the size where it does not fit.
 core::Result<BenchLayer> openLayer(const Model &model,
                                    const BenchOptions &options);
 
 /// Times one token count; the limits are measured in between.
 core::Result<Cell> measureCell(BenchLayer &layer, int64_t tokens,
                                const BenchOptions &options,
-                               core::HostLimits &limits);
+                               core::HostLimits *limits);
 
 /// The relative error of sampled rows against the interpreter.
 core::Result<double> sampleError(BenchLayer &layer, const HostTensors &inputs,

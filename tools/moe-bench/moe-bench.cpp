@@ -191,10 +191,13 @@ static Status runBench(const CommandLine &line) {
   if (!layer)
     return layer.takeError();
   ThreadPool pool;
-  HostLimits limits(pool.executor(), options.threads);
+  std::optional<HostLimits> limits;
+  if (!options.executor.cuda)
+    limits.emplace(pool.executor(), options.threads);
   nlohmann::ordered_json cells = nlohmann::ordered_json::array();
   for (int64_t count : *tokens) {
-    Result<Cell> cell = measureCell(*layer, count, options, limits);
+    Result<Cell> cell =
+        measureCell(*layer, count, options, limits ? &*limits : nullptr);
     if (!cell)
       return cell.takeError();
     print(*layer, *cell, options);

@@ -49,8 +49,10 @@ std::string chosen(const abi::PackageT &package, int capability,
       chooseCode(*opened, capability, plays, target, "GPU 0");
   if (!choice)
     return choice.error().str();
-  return package.variants[choice->variant]->target + " " +
-         abi::EnumNameCodeKind(choice->code->kind());
+  std::string text = package.variants[choice->variant]->target;
+  for (const abi::Code *each : choice->codes)
+    text += std::string(" ") + abi::EnumNameCodeKind(each->kind());
+  return text;
 }
 
 TEST(ArchTest, Names) {
@@ -76,16 +78,17 @@ TEST(ArchTest, TargetsOfGpus) {
 }
 
 TEST(ArchTest, TheNewestThatRuns) {
-  EXPECT_EQ(chosen(everything(), 80), "sm_80 Cubin");
-  EXPECT_EQ(chosen(everything(), 86), "sm_86 Cubin");
-  EXPECT_EQ(chosen(everything(), 89), "sm_86 Cubin");
-  EXPECT_EQ(chosen(everything(), 90), "sm_90a Cubin");
-  EXPECT_EQ(chosen(everything(), 100), "sm_86 Ptx");
+  EXPECT_EQ(chosen(everything(), 80), "sm_80 Cubin Ptx CudaText");
+  EXPECT_EQ(chosen(everything(), 86), "sm_86 Cubin Ptx CudaText");
+  EXPECT_EQ(chosen(everything(), 89), "sm_86 Cubin Ptx CudaText");
+  EXPECT_EQ(chosen(everything(), 90), "sm_90a Cubin CudaText");
+  EXPECT_EQ(chosen(everything(), 100), "sm_86 Ptx CudaText");
 }
 
 TEST(ArchTest, TheVariantThatIsAskedFor) {
-  EXPECT_EQ(chosen(everything(), 90, false, "sm_80"), "sm_80 Ptx");
-  EXPECT_EQ(chosen(everything(), 89, false, "sm_80"), "sm_80 Cubin");
+  EXPECT_EQ(chosen(everything(), 90, false, "sm_80"), "sm_80 Ptx CudaText");
+  EXPECT_EQ(chosen(everything(), 89, false, "sm_80"),
+            "sm_80 Cubin Ptx CudaText");
   EXPECT_EQ(chosen(everything(), 80, false, "sm_90a"),
             "E0504: 'sample.moe': no variant of the package runs on GPU 0: "
             "variant 'x86_64' has no code for a GPU; variant 'sm_80' is not "

@@ -52,7 +52,8 @@ private:
 /// Writes the call down; an error if it is to fail.
 CuResult call(const std::string &name, const std::string &what = "") {
   fake.calls.push_back(what.empty() ? name : name + " " + what);
-  if (name == fake.failing && counts[name]++ >= fake.failAfter)
+  if ((name == fake.failing || fake.calls.back() == fake.failing) &&
+      counts[name]++ >= fake.failAfter)
     return fake.failure;
   return CuResult::Success;
 }

@@ -39,7 +39,8 @@ struct FakeCuda {
   size_t memory = size_t(1) << 20;
   /// A function that the driver does not have.
   std::string missing;
-  /// A function that fails once it was called `failAfter` times.
+  /// A function, or an entry of `calls`, that fails once it was called
+  /// `failAfter` times.
   std::string failing;
   cuda::CuResult failure = cuda::CuResult::InvalidValue;
   int failAfter = 0;

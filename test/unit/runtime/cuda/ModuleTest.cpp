@@ -116,6 +116,26 @@ TEST(CudaModuleTest, CodeThatTheDriverRefuses) {
   EXPECT_EQ(module.error().details, "what the driver says");
 }
 
+TEST(CudaModuleTest, WhatADriverRefusesIsTriedInTheNextForm) {
+  FakeCuda &fake = fakeCuda();
+  abi::PackageT package = cudaSamplePackage();
+  package.variants[0]->code.push_back(
+      code(abi::CodeKind::Cubin, "sm_80", "cubin of sample"));
+  fake.failing = "cuModuleLoadDataEx cubin";
+  fake.failure = CuResult::NoBinaryForGpu;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(error(package), "no error");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("moec: warning: 'sample.moe': the cubin for sm_80 does "
+                        "not load into the driver of CUDA 12.4: CUDA error "
+                        "(209); update the driver, or compile with an older "
+                        "NVRTC (MOE_NVRTC)"));
+  EXPECT_THAT(fake.calls, Contains("cuModuleLoadDataEx ptx o"));
+  // Where none loads, the best one's error is told.
+  fake.failing = "cuModuleLoadDataEx";
+  EXPECT_THAT(error(package), HasSubstr("the cubin for sm_80 does not load"));
+}
+
 TEST(CudaModuleTest, KernelsThatDoNotFit) {
   fakeCuda();
   abi::PackageT package = cudaSamplePackage();
