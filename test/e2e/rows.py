@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""rows.py DIR...: a token's bits depend neither on how many tokens run beside it, nor on their order, nor on the thread count."""
+"""rows.py [MOE-RUN-FLAG...] DIR...: a token's bits depend neither on how many tokens run beside it, nor on their order, nor on the thread count."""
 import json
 import os
 import random
@@ -37,11 +37,14 @@ def take(tensor, rows):
 def run(folder, inputs, threads, tmp):
     x, y = os.path.join(tmp, "x.safetensors"), os.path.join(tmp, "y.safetensors")
     save(x, inputs)
-    subprocess.run(["moe-run", folder, f"--input={x}", f"--output={y}", f"--threads={threads}"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["moe-run", folder, f"--input={x}", f"--output={y}", f"--threads={threads}"] + FLAGS, check=True, stdout=subprocess.DEVNULL)
     return load(y)
 
 
+FLAGS = [argument for argument in sys.argv[1:] if argument.startswith("-")]
 for folder in sys.argv[1:]:
+    if folder.startswith("-"):
+        continue
     inputs = load(os.path.join(folder, "input-T64.safetensors"))
     total = inputs["hidden_states"][1][0]
     shuffled = list(range(total))
