@@ -33,6 +33,12 @@ std::string_view textOf(const abi::Code &code) {
           code.bytes()->size()};
 }
 
+/// The lines that a log speaks of.
+Error withText(Error error, std::string_view text) {
+  error.details += "\nThe text:\n" + std::string(text);
+  return error;
+}
+
 /// "GPU 0 (NVIDIA H200, compute capability 9.0)".
 std::string describe(const Device &device, int capability) {
   return "GPU " + std::to_string(device.ordinal()) + " (" + device.name() +
@@ -141,7 +147,7 @@ Status Module::loadText(const abi::Code &code) {
     error.details = log ? log : "";
     if (!error.details.empty())
       error.message += ": " + error.details.substr(0, error.details.find('\n'));
-    return error;
+    return withText(std::move(error), text);
   }
   Result<Nvrtc> nvrtc = Nvrtc::load();
   if (!nvrtc)
@@ -149,7 +155,7 @@ Status Module::loadText(const abi::Code &code) {
   // For this GPU, of which the text's architecture may be an ancestor.
   Result<CompiledText> compiled = nvrtc->compile(text, arch, package->name());
   if (!compiled)
-    return compiled.takeError();
+    return withText(compiled.takeError(), text);
   for (const std::string &defect : compiled->report.defects)
     core::log(core::LogLevel::Warning,
               core::quote(package->name()) + ": " + defect);

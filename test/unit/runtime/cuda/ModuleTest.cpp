@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/runtime/cuda/DevicePacker.h"
+#include "moe/runtime/cuda/Nvrtc.h"
 #include "moe/test/unit/runtime/cuda/CudaSample.h"
 
 #include "gmock/gmock.h"
@@ -83,7 +84,7 @@ TEST(CudaModuleTest, ATextThatASimulatorRefuses) {
   EXPECT_EQ(module.error().str(),
             "E0405: 'sample.moe': the CUDA text for sm_80 does not load: CUDA "
             "error (218): kernel.cu:7: error: no such thing");
-  EXPECT_EQ(module.error().details, fake.report);
+  EXPECT_EQ(module.error().details, fake.report + "\nThe text:\ntext");
 }
 
 TEST(CudaModuleTest, ALaunchThatASimulatorRefuses) {
@@ -171,6 +172,35 @@ TEST(CudaModuleTest, WarnsOfLocalMemory) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               HasSubstr("moec: warning: kernel 'scale_sm_80' keeps 688 bytes a "
                         "thread in local memory: it is slower than planned"));
+}
+
+TEST(CudaModuleTest, ATextThatNvrtcCompiles) {
+  if (Result<Nvrtc> nvrtc = Nvrtc::load(); !nvrtc)
+    GTEST_SKIP() << nvrtc.error().str();
+  FakeCuda &fake = fakeCuda();
+  abi::PackageT package = cudaSamplePackage();
+  withCode(package, abi::CodeKind::CudaText,
+           "extern \"C\" __global__ void scale_sm_80(float *x) { *x = 1; }");
+  ASSERT_EQ(error(package), "no error");
+  EXPECT_THAT(fake.calls, Contains(HasSubstr("cuModuleLoadDataEx \177ELF")));
+  // For a later generation the driver compiles PTX further.
+  fake.capability = 90;
+  ASSERT_EQ(error(package), "no error");
+  EXPECT_THAT(fake.calls, Contains("cuModuleLoadDataEx //\n//"));
+}
+
+TEST(CudaModuleTest, ATextThatNvrtcRefuses) {
+  if (Result<Nvrtc> nvrtc = Nvrtc::load(); !nvrtc)
+    GTEST_SKIP() << nvrtc.error().str();
+  fakeCuda();
+  abi::PackageT package = cudaSamplePackage();
+  withCode(package, abi::CodeKind::CudaText, "nonsense");
+  Result<std::shared_ptr<const Module>> module = load(package);
+  ASSERT_FALSE(module);
+  EXPECT_THAT(module.error().str(),
+              HasSubstr("E0405: NVRTC does not compile 'sample.moe' for sm_80: "
+                        "sample.moe(1): error: "));
+  EXPECT_THAT(module.error().details, HasSubstr("\nThe text:\nnonsense"));
 }
 
 TEST(CudaModuleTest, NvrtcAbsent) {
