@@ -142,6 +142,9 @@ Status Driver::check(CuResult result, const std::string &doing) const {
       error.message += "; " + std::to_string(free) + " of " +
                        std::to_string(total) + " bytes are free on the GPU";
   }
+  if (result == CuResult::StreamCaptureUnsupported)
+    error.message += "; a run is captured only if all of its tensors are on "
+                     "the GPU";
   if (report && result == CuResult::LaunchFailed) {
     // The first line says where; the details have them all.
     const char *details = report();

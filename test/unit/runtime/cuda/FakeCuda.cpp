@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Work is done when it is asked for, whatever the stream. Device memory is
+// Work is done when it is asked for, whatever the stream, unless that is being
+// captured: then it is kept for the graph. Device memory is
 // memory of the process under addresses that are known to be device memory, so
 // that a host pointer in a place of a device one is found.
 //
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
@@ -56,6 +58,23 @@ CuResult call(const std::string &name, const std::string &what = "") {
       counts[name]++ >= fake.failAfter)
     return fake.failure;
   return CuResult::Success;
+}
+
+/// The stream that is captured, and what was put into it.
+CuStream capturing = nullptr;
+std::vector<std::function<void()>> captured;
+
+/// Work for a stream: done now, or kept for the launches of a graph.
+template <typename Work> void enqueue(CuStream stream, Work work) {
+  if (capturing && stream == capturing)
+    captured.emplace_back(std::move(work));
+  else
+    work();
+}
+
+/// What a capture does not allow anybody to call.
+CuResult notWhileCapturing() {
+  return capturing ? CuResult::StreamCaptureUnsupported : CuResult::Success;
 }
 
 /// Whether [start, start + bytes) lies in one block of device memory.
@@ -146,6 +165,7 @@ EXPORTED FakeCuda *fake_cuda() { return &fake; }
 // Declared so that each definition must have the type that moec calls.
 #define DECLARE(name, symbol, parameters) EXPORTED CuResult symbol parameters;
 MOE_CUDA_FUNCTIONS(DECLARE)
+MOE_CUDA_GRAPH_FUNCTIONS(DECLARE)
 #undef DECLARE
 
 CuResult cuInit(unsigned) { return call("cuInit"); }
@@ -244,8 +264,8 @@ CuResult cuMemGetInfo_v2(size_t *free, size_t *total) {
 }
 CuResult cuMemAlloc_v2(CuDevicePtr *memory, size_t bytes) {
   if (CuResult result = call("cuMemAlloc", std::to_string(bytes));
-      result != CuResult::Success)
-    return result;
+      result != CuResult::Success || capturing)
+    return capturing ? notWhileCapturing() : result;
   if (fake.allocated + bytes > fake.memory)
     return CuResult::OutOfMemory;
   void *block = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
@@ -282,7 +302,9 @@ CuResult cuMemcpyHtoDAsync_v2(CuDevicePtr target, const void *source,
   if (!onDevice(target, bytes) ||
       onDevice(reinterpret_cast<CuDevicePtr>(source), 1))
     return CuResult::InvalidValue;
-  std::memcpy(reinterpret_cast<void *>(target), source, bytes);
+  enqueue(stream, [=] {
+    std::memcpy(reinterpret_cast<void *>(target), source, bytes);
+  });
   return call("cuMemcpyHtoDAsync",
               std::to_string(bytes) + " stream " + text(stream));
 }
@@ -292,7 +314,9 @@ CuResult cuMemcpyDtoHAsync_v2(void *target, CuDevicePtr source, size_t bytes,
   if (!onDevice(source, bytes) ||
       onDevice(reinterpret_cast<CuDevicePtr>(target), 1))
     return CuResult::InvalidValue;
-  std::memcpy(target, reinterpret_cast<void *>(source), bytes);
+  enqueue(stream, [=] {
+    std::memcpy(target, reinterpret_cast<void *>(source), bytes);
+  });
   return call("cuMemcpyDtoHAsync",
               std::to_string(bytes) + " stream " + text(stream));
 }
@@ -301,17 +325,20 @@ CuResult cuMemcpyDtoDAsync_v2(CuDevicePtr target, CuDevicePtr source,
   Working working;
   if (!onDevice(target, bytes) || !onDevice(source, bytes))
     return CuResult::InvalidValue;
-  std::memcpy(reinterpret_cast<void *>(target),
-              reinterpret_cast<void *>(source), bytes);
+  enqueue(stream, [=] {
+    std::memcpy(reinterpret_cast<void *>(target),
+                reinterpret_cast<void *>(source), bytes);
+  });
   return call("cuMemcpyDtoDAsync",
               std::to_string(bytes) + " stream " + text(stream));
 }
 CuResult cuMemsetD8Async(CuDevicePtr memory, unsigned char value, size_t bytes,
-                         CuStream) {
+                         CuStream stream) {
   Working working;
   if (!onDevice(memory, bytes))
     return CuResult::InvalidValue;
-  std::memset(reinterpret_cast<void *>(memory), value, bytes);
+  enqueue(stream,
+          [=] { std::memset(reinterpret_cast<void *>(memory), value, bytes); });
   return call("cuMemsetD8Async", std::to_string(bytes));
 }
 CuResult cuModuleLoadDataEx(CuModule *module, const void *image, unsigned count,
@@ -368,11 +395,20 @@ CuResult cuLaunchKernelEx(const CuLaunchConfig *config, CuFunction function,
   const CuResult result = call("cuLaunchKernelEx", what);
   if (result != CuResult::Success || !fake.runsKernels)
     return result;
-  const Parameters list(parameters);
-  const int64_t tasks = list.number(known.tasks);
-  for (int64_t block = 0; block < config->gridX; ++block)
-    for (int64_t task = block; task < tasks; task += config->gridX)
-      known.body(list, task);
+  // A launch has its parameters by value.
+  std::vector<int64_t> values;
+  for (size_t i = 0; i <= known.tasks; ++i)
+    values.push_back(*static_cast<int64_t *>(parameters[i]));
+  const int64_t grid = config->gridX;
+  enqueue(config->stream, [values, grid, &known]() mutable {
+    std::vector<void *> places;
+    for (int64_t &value : values)
+      places.push_back(&value);
+    const Parameters list(places.data());
+    for (int64_t block = 0; block < grid; ++block)
+      for (int64_t task = block; task < values[known.tasks]; task += grid)
+        known.body(list, task);
+  });
   return CuResult::Success;
 }
 CuResult cuTensorMapEncodeTiled(CuTensorMap *map, CuTensorMapType type,
@@ -406,7 +442,36 @@ CuResult cuStreamCreate(CuStream *stream, unsigned) {
 CuResult cuStreamDestroy_v2(CuStream) { return call("cuStreamDestroy"); }
 CuResult cuStreamSynchronize(CuStream stream) {
   Working working;
+  if (capturing)
+    return notWhileCapturing();
   return call("cuStreamSynchronize", text(stream));
+}
+CuResult cuStreamBeginCapture_v2(CuStream stream, int) {
+  capturing = stream;
+  captured.clear();
+  return call("cuStreamBeginCapture", text(stream));
+}
+CuResult cuStreamEndCapture(CuStream, CuGraph *graph) {
+  capturing = nullptr;
+  *graph = reinterpret_cast<CuGraph>(
+      new std::vector<std::function<void()>>(std::move(captured)));
+  return call("cuStreamEndCapture");
+}
+CuResult cuGraphInstantiateWithFlags(CuGraphExec *exec, CuGraph graph,
+                                     unsigned long long) {
+  *exec = reinterpret_cast<CuGraphExec>(graph);
+  return call("cuGraphInstantiateWithFlags");
+}
+CuResult cuGraphLaunch(CuGraphExec exec, CuStream) {
+  for (const std::function<void()> &work :
+       *reinterpret_cast<std::vector<std::function<void()>> *>(exec))
+    work();
+  return call("cuGraphLaunch");
+}
+CuResult cuGraphExecDestroy(CuGraphExec) { return call("cuGraphExecDestroy"); }
+CuResult cuGraphDestroy(CuGraph graph) {
+  delete reinterpret_cast<std::vector<std::function<void()>> *>(graph);
+  return call("cuGraphDestroy");
 }
 CuResult cuEventCreate(CuEvent *event, unsigned) {
   *event = reinterpret_cast<CuEvent>(9);
@@ -436,6 +501,7 @@ EXPORTED CuResult cuGetProcAddress_v2(const char *name, void **function,
   if (std::strcmp(name, #base) == 0)                                           \
     *function = reinterpret_cast<void *>(symbol);
   MOE_CUDA_FUNCTIONS(FIND)
+  MOE_CUDA_GRAPH_FUNCTIONS(FIND)
 #undef FIND
   return *function ? CuResult::Success : CuResult::NotFound;
 }

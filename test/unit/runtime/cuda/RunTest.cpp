@@ -218,6 +218,57 @@ TEST(CudaRunTest, ChecksOfDeviceTensorsAreToldByWait) {
                           "cuCtxPopCurrent"));
 }
 
+TEST(CudaRunTest, Graphs) {
+  FakeCuda &fake = fakeCuda();
+  CudaSample sample;
+  std::unique_ptr<cuda::Workspace> workspace = sample.workspace(16, true);
+  SampleCall call(9), other(5, 3);
+  // Unaligned, so that copies are captured too.
+  DeviceCall device(sample, call, 4), otherDevice(sample, other, 0);
+  const cuda::Driver &driver = sample.device->driver();
+  const auto stream = reinterpret_cast<cuda::CuStream>(uintptr_t(42));
+  ASSERT_EQ(driver.cuStreamBeginCapture(stream, 0), cuda::CuResult::Success);
+  const size_t before = fake.allocations;
+  ASSERT_EQ(message(device.run(*workspace, {stream, false})), "no error");
+  EXPECT_EQ(fake.allocations, before);
+  cuda::CuGraph graph = nullptr;
+  ASSERT_EQ(driver.cuStreamEndCapture(stream, &graph), cuda::CuResult::Success);
+  cuda::CuGraphExec exec = nullptr;
+  ASSERT_EQ(driver.cuGraphInstantiateWithFlags(&exec, graph, 0),
+            cuda::CuResult::Success);
+  EXPECT_GT(device.wrong(), 0) << "nothing has run";
+
+  // Another run uses the workspace's tables in between.
+  ASSERT_EQ(message(otherDevice.run(*workspace, {stream, false})), "no error");
+  EXPECT_EQ(otherDevice.wrong(), 0);
+  ASSERT_EQ(driver.cuGraphLaunch(exec, stream), cuda::CuResult::Success);
+  EXPECT_EQ(message(workspace->wait()), "no error");
+  EXPECT_EQ(device.wrong(), 0);
+
+  // A replay's checks are told.
+  static_cast<int32_t *>(device.ids.data)[7] = 99;
+  ASSERT_EQ(driver.cuGraphLaunch(exec, stream), cuda::CuResult::Success);
+  EXPECT_EQ(message(workspace->wait()),
+            "E0708: program 'layer': the value at position 7 is out of range");
+  driver.cuGraphDestroy(graph);
+}
+
+TEST(CudaRunTest, HostTensorsAreNotCaptured) {
+  fakeCuda();
+  CudaSample sample;
+  std::unique_ptr<cuda::Workspace> workspace = sample.workspace(16);
+  SampleCall call(9);
+  const cuda::Driver &driver = sample.device->driver();
+  const auto stream = reinterpret_cast<cuda::CuStream>(uintptr_t(42));
+  ASSERT_EQ(driver.cuStreamBeginCapture(stream, 0), cuda::CuResult::Success);
+  EXPECT_EQ(message(runOn(sample, call, *workspace, {stream, false})),
+            "E0809: running program 'layer': CUDA error (900); a run is "
+            "captured only if all of its tensors are on the GPU");
+  cuda::CuGraph graph = nullptr;
+  driver.cuStreamEndCapture(stream, &graph);
+  driver.cuGraphDestroy(graph);
+}
+
 TEST(CudaRunTest, Timing) {
   fakeCuda();
   CudaSample sample;
