@@ -20,6 +20,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <mutex>
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
@@ -34,10 +35,12 @@ std::map<CuDevicePtr, size_t> blocks;
 std::map<std::string, int> counts;
 std::string loadedImage;
 
-/// The fake works, and does not count as moec.
+std::recursive_mutex lock;
+
+/// The fake works, for one thread at a time, and does not count as moec.
 class Working {
 public:
-  Working() : counting(fake.counting) {
+  Working() : guard(lock), counting(fake.counting) {
     if (counting)
       before = counting->exchange(false);
   }
@@ -47,6 +50,7 @@ public:
   }
 
 private:
+  std::lock_guard<std::recursive_mutex> guard;
   std::atomic<bool> *const counting;
   bool before = false;
 };
@@ -168,12 +172,17 @@ MOE_CUDA_FUNCTIONS(DECLARE)
 MOE_CUDA_GRAPH_FUNCTIONS(DECLARE)
 #undef DECLARE
 
-CuResult cuInit(unsigned) { return call("cuInit"); }
+CuResult cuInit(unsigned) {
+  Working working;
+  return call("cuInit");
+}
 CuResult cuDriverGetVersion(int *version) {
+  Working working;
   *version = fake.version;
   return call("cuDriverGetVersion");
 }
 CuResult cuGetErrorName(CuResult error, const char **name) {
+  Working working;
   switch (error) {
   case CuResult::InvalidValue:
     *name = "CUDA_ERROR_INVALID_VALUE";
@@ -203,24 +212,29 @@ CuResult cuGetErrorName(CuResult error, const char **name) {
   return CuResult::Success;
 }
 CuResult cuGetErrorString(CuResult error, const char **text) {
+  Working working;
   *text = error == CuResult::NoDevice ? "no CUDA-capable device is detected"
                                       : nullptr;
   return *text ? CuResult::Success : CuResult::InvalidValue;
 }
 CuResult cuDeviceGetCount(int *count) {
+  Working working;
   *count = fake.devices;
   return call("cuDeviceGetCount");
 }
 CuResult cuDeviceGet(CuDevice *device, int ordinal) {
+  Working working;
   *device = ordinal + 100;
   return call("cuDeviceGet");
 }
 CuResult cuDeviceGetName(char *name, int size, CuDevice) {
+  Working working;
   std::strncpy(name, "Fake GPU", static_cast<size_t>(size));
   return call("cuDeviceGetName");
 }
 CuResult cuDeviceGetAttribute(int *value, CuDeviceAttribute attribute,
                               CuDevice device) {
+  Working working;
   if (device < 100)
     return CuResult::InvalidDevice;
   switch (attribute) {
@@ -243,10 +257,12 @@ CuResult cuDeviceGetAttribute(int *value, CuDeviceAttribute attribute,
   return call("cuDeviceGetAttribute");
 }
 CuResult cuDevicePrimaryCtxRetain(CuContext *context, CuDevice device) {
+  Working working;
   *context = reinterpret_cast<CuContext>(static_cast<uintptr_t>(device));
   return call("cuDevicePrimaryCtxRetain");
 }
 CuResult cuDevicePrimaryCtxRelease_v2(CuDevice) {
+  Working working;
   return call("cuDevicePrimaryCtxRelease");
 }
 CuResult cuCtxPushCurrent_v2(CuContext) {
@@ -258,11 +274,13 @@ CuResult cuCtxPopCurrent_v2(CuContext *) {
   return call("cuCtxPopCurrent");
 }
 CuResult cuMemGetInfo_v2(size_t *free, size_t *total) {
+  Working working;
   *free = fake.memory - fake.allocated;
   *total = fake.memory;
   return CuResult::Success;
 }
 CuResult cuMemAlloc_v2(CuDevicePtr *memory, size_t bytes) {
+  Working working;
   if (CuResult result = call("cuMemAlloc", std::to_string(bytes));
       result != CuResult::Success || capturing)
     return capturing ? notWhileCapturing() : result;
@@ -277,6 +295,7 @@ CuResult cuMemAlloc_v2(CuDevicePtr *memory, size_t bytes) {
   return CuResult::Success;
 }
 CuResult cuMemFree_v2(CuDevicePtr memory) {
+  Working working;
   auto block = blocks.find(memory);
   if (block == blocks.end())
     return CuResult::InvalidValue;
@@ -287,11 +306,13 @@ CuResult cuMemFree_v2(CuDevicePtr memory) {
   return call("cuMemFree");
 }
 CuResult cuMemAllocHost_v2(void **memory, size_t bytes) {
+  Working working;
   *memory = std::malloc(bytes);
   ++fake.pinned;
   return call("cuMemAllocHost", std::to_string(bytes));
 }
 CuResult cuMemFreeHost(void *memory) {
+  Working working;
   std::free(memory);
   --fake.pinned;
   return call("cuMemFreeHost");
@@ -343,6 +364,7 @@ CuResult cuMemsetD8Async(CuDevicePtr memory, unsigned char value, size_t bytes,
 }
 CuResult cuModuleLoadDataEx(CuModule *module, const void *image, unsigned count,
                             CuJitOption *options, void **values) {
+  Working working;
   loadedImage.assign(static_cast<const char *>(image), 5);
   for (unsigned i = 0; i < count; ++i)
     if (options[i] == CuJitOption::ErrorLogBuffer)
@@ -350,8 +372,12 @@ CuResult cuModuleLoadDataEx(CuModule *module, const void *image, unsigned count,
   *module = reinterpret_cast<CuModule>(1);
   return call("cuModuleLoadDataEx", loadedImage);
 }
-CuResult cuModuleUnload(CuModule) { return call("cuModuleUnload"); }
+CuResult cuModuleUnload(CuModule) {
+  Working working;
+  return call("cuModuleUnload");
+}
 CuResult cuModuleGetFunction(CuFunction *function, CuModule, const char *name) {
+  Working working;
   for (const Function &known : functions)
     if (std::strcmp(known.name, name) == 0) {
       *function = reinterpret_cast<CuFunction>(const_cast<Function *>(&known));
@@ -360,22 +386,26 @@ CuResult cuModuleGetFunction(CuFunction *function, CuModule, const char *name) {
   return CuResult::NotFound;
 }
 CuResult cuFuncGetAttribute(int *value, CuFunctionAttribute, CuFunction) {
+  Working working;
   *value = fake.localBytes;
   return call("cuFuncGetAttribute");
 }
 CuResult cuFuncSetAttribute(CuFunction, CuFunctionAttribute attribute,
                             int value) {
+  Working working;
   return call("cuFuncSetAttribute",
               std::to_string(static_cast<int>(attribute)) + " = " +
                   std::to_string(value));
 }
 CuResult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, CuFunction,
                                                      int, size_t) {
+  Working working;
   *count = fake.blocksPerMultiprocessor;
   return call("cuOccupancyMaxActiveBlocksPerMultiprocessor");
 }
 CuResult cuOccupancyMaxActiveClusters(int *count, CuFunction,
                                       const CuLaunchConfig *) {
+  Working working;
   *count = fake.multiprocessors;
   return call("cuOccupancyMaxActiveClusters");
 }
@@ -436,10 +466,14 @@ CuResult cuTensorMapEncodeTiled(CuTensorMap *map, CuTensorMapType type,
   return call("cuTensorMapEncodeTiled");
 }
 CuResult cuStreamCreate(CuStream *stream, unsigned) {
+  Working working;
   *stream = reinterpret_cast<CuStream>(7);
   return call("cuStreamCreate");
 }
-CuResult cuStreamDestroy_v2(CuStream) { return call("cuStreamDestroy"); }
+CuResult cuStreamDestroy_v2(CuStream) {
+  Working working;
+  return call("cuStreamDestroy");
+}
 CuResult cuStreamSynchronize(CuStream stream) {
   Working working;
   if (capturing)
@@ -447,11 +481,13 @@ CuResult cuStreamSynchronize(CuStream stream) {
   return call("cuStreamSynchronize", text(stream));
 }
 CuResult cuStreamBeginCapture_v2(CuStream stream, int) {
+  Working working;
   capturing = stream;
   captured.clear();
   return call("cuStreamBeginCapture", text(stream));
 }
 CuResult cuStreamEndCapture(CuStream, CuGraph *graph) {
+  Working working;
   capturing = nullptr;
   *graph = reinterpret_cast<CuGraph>(
       new std::vector<std::function<void()>>(std::move(captured)));
@@ -459,25 +495,35 @@ CuResult cuStreamEndCapture(CuStream, CuGraph *graph) {
 }
 CuResult cuGraphInstantiateWithFlags(CuGraphExec *exec, CuGraph graph,
                                      unsigned long long) {
+  Working working;
   *exec = reinterpret_cast<CuGraphExec>(graph);
   return call("cuGraphInstantiateWithFlags");
 }
 CuResult cuGraphLaunch(CuGraphExec exec, CuStream) {
+  Working working;
   for (const std::function<void()> &work :
        *reinterpret_cast<std::vector<std::function<void()>> *>(exec))
     work();
   return call("cuGraphLaunch");
 }
-CuResult cuGraphExecDestroy(CuGraphExec) { return call("cuGraphExecDestroy"); }
+CuResult cuGraphExecDestroy(CuGraphExec) {
+  Working working;
+  return call("cuGraphExecDestroy");
+}
 CuResult cuGraphDestroy(CuGraph graph) {
+  Working working;
   delete reinterpret_cast<std::vector<std::function<void()>> *>(graph);
   return call("cuGraphDestroy");
 }
 CuResult cuEventCreate(CuEvent *event, unsigned) {
+  Working working;
   *event = reinterpret_cast<CuEvent>(9);
   return call("cuEventCreate");
 }
-CuResult cuEventDestroy_v2(CuEvent) { return call("cuEventDestroy"); }
+CuResult cuEventDestroy_v2(CuEvent) {
+  Working working;
+  return call("cuEventDestroy");
+}
 CuResult cuEventRecord(CuEvent, CuStream) {
   Working working;
   return call("cuEventRecord");
@@ -494,6 +540,7 @@ CuResult cuEventElapsedTime(float *milliseconds, CuEvent, CuEvent) {
 
 EXPORTED CuResult cuGetProcAddress_v2(const char *name, void **function,
                                       int version, uint64_t, int *) {
+  Working working;
   *function = nullptr;
   if (version != abiVersion || name == fake.missing)
     return CuResult::NotFound;
@@ -510,6 +557,7 @@ EXPORTED CuResult cuGetProcAddress_v2(const char *name, void **function,
 EXPORTED CuResult moe_sim_load_text(const char *text, size_t size,
                                     const char *arch, CuModule *module,
                                     const char **log) {
+  Working working;
   *module = reinterpret_cast<CuModule>(1);
   *log = fake.report.c_str();
   return call("moe_sim_load_text", std::string(text, size) + " as " + arch);
