@@ -5,6 +5,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// One allocation on the device, and host tables of their final size.
+//
+//===----------------------------------------------------------------------===//
 
 #include "moe/runtime/cuda/Workspace.h"
 #include "moe/runtime/core/Workspace.h"

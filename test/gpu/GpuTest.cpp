@@ -5,6 +5,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Flags, and the one thing that is done where NVRTC is: writing the kernels'
+// package.
+//
+//===----------------------------------------------------------------------===//
 
 #include "moe/test/gpu/GpuTest.h"
 #include "moe/runtime/core/Os.h"

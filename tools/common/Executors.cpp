@@ -5,6 +5,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The simulator is a driver like any other; only its path is special.
+//
+//===----------------------------------------------------------------------===//
 
 #include "moe/tools/common/Executors.h"
 #include "moe/runtime/core/Os.h"

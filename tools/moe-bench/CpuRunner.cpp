@@ -5,6 +5,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Runs on the caller's tensors, timed by the system's clock.
+//
+//===----------------------------------------------------------------------===//
 
 #include "moe/tools/moe-bench/Runner.h"
 

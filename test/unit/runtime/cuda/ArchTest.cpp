@@ -5,6 +5,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Packages with every form of code, on GPUs of every generation.
+//
+//===----------------------------------------------------------------------===//
 
 #include "moe/runtime/cuda/Arch.h"
 #include "moe/test/unit/runtime/cuda/CudaSample.h"
