@@ -132,6 +132,12 @@ Result<RunOptions> tools::parseOptions(const CommandLine &line) {
   options.memory = line.has("memory");
   options.timing = line.has("timing");
 
+  if (options.executor == ExecutorKind::Cpu && options.target &&
+      options.target->starts_with("sm_"))
+    return Error(ErrorId::TargetUnsupported,
+                 "target " + quote(*options.target) +
+                     " cannot run with --executor=cpu; use --executor=cuda or "
+                     "--executor=cuda-sim");
   if (options.input && options.randomInputs)
     return usage("expected inputs from a file or random ones, not both");
   if (options.weights && options.weightSeed)
