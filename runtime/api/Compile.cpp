@@ -127,6 +127,23 @@ Result<CompileRequest> api::toRequest(const moe_compile_options *options) {
   return request;
 }
 
+Result<std::shared_ptr<const cuda::Device>>
+api::openDevice(CompileRequest &request) {
+  Result<std::shared_ptr<const cuda::Driver>> driver =
+      cuda::Driver::load(request.driver);
+  if (!driver)
+    return driver.takeError();
+  Result<std::shared_ptr<const cuda::Device>> device =
+      cuda::Device::open(*std::move(driver), request.device);
+  if (!device || request.options.targets != "host")
+    return device;
+  Result<std::string> target = cuda::targetOf(**device);
+  if (!target)
+    return target.takeError();
+  request.options.targets = *std::move(target);
+  return device;
+}
+
 namespace {
 
 Result<std::shared_ptr<const core::Package>> compile(const Source &what,
@@ -175,25 +192,13 @@ Result<moe_program> compileForCpu(const Source &what, CompileRequest &how) {
 }
 
 Result<moe_program> compileForGpu(const Source &what, CompileRequest &how) {
+  // A single name picks that variant of a package.
+  const std::string wanted =
+      cuda::parseArch(how.options.targets) ? how.options.targets : "";
   // A GPU that is not there is told before anything is compiled for it.
-  Result<std::shared_ptr<const cuda::Driver>> driver =
-      cuda::Driver::load(how.driver);
-  if (!driver)
-    return driver.takeError();
-  Result<std::shared_ptr<const cuda::Device>> device =
-      cuda::Device::open(*std::move(driver), how.device);
+  Result<std::shared_ptr<const cuda::Device>> device = openDevice(how);
   if (!device)
     return device.takeError();
-  std::string &targets = how.options.targets;
-  std::string wanted;
-  if (targets == "host") {
-    Result<std::string> target = cuda::targetOf(**device);
-    if (!target)
-      return target.takeError();
-    targets = *std::move(target);
-  } else if (cuda::parseArch(targets)) {
-    wanted = targets;
-  }
   Result<std::shared_ptr<const core::Package>> package = compile(what, how);
   if (!package)
     return package.takeError();
@@ -318,6 +323,9 @@ moe_error *moe_explain(const moe_source *source,
     Result<CompileRequest> how = toRequest(options);
     if (!how)
       return how.takeError();
+    if (how->cuda)
+      if (auto device = openDevice(*how); !device)
+        return device.takeError();
     Result<core::CompilerPlugin> plugin = core::CompilerPlugin::load();
     if (!plugin)
       return plugin.takeError();

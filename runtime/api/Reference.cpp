@@ -144,6 +144,9 @@ moe_error *moe_check_phases(const moe_source *source,
     Result<CompileRequest> how = toRequest(options);
     if (!how)
       return how.takeError();
+    if (how->cuda)
+      if (auto device = openDevice(*how); !device)
+        return device.takeError();
     Result<core::CompilerPlugin> plugin = core::CompilerPlugin::load();
     if (!plugin)
       return plugin.takeError();

@@ -15,6 +15,7 @@
 
 #include "moe/runtime/api/moe_c.h"
 #include "moe/runtime/core/CompilerPlugin.h"
+#include "moe/runtime/cuda/Device.h"
 
 namespace moe::api {
 
@@ -30,6 +31,12 @@ struct CompileRequest {
 
 /// Errors: UsageInvalid, FileNotFound, FileUnreadable.
 core::Result<core::Source> toSource(const moe_source *source);
+/// The GPU of a request, whose targets then name it instead of "host". Errors:
+/// CudaDriverAbsent, CudaDriverTooOld, CudaNoDevice, CudaFailed, OutOfMemory,
+/// TargetUnsupported.
+core::Result<std::shared_ptr<const cuda::Device>>
+openDevice(CompileRequest &request);
+
 /// Errors: UsageInvalid, EnvironmentValue.
 core::Result<CompileRequest> toRequest(const moe_compile_options *options);
 

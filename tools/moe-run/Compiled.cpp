@@ -57,14 +57,7 @@ private:
 
 Status CompiledLayer::open(const std::string &dtype) {
   moe_source source = sourceOf(options, dtype);
-  moe_compile_options compile{};
-  compile.size = sizeof compile;
-  compile.targets = options.target ? options.target->c_str() : nullptr;
-  if (options.executor == ExecutorKind::Cuda) {
-    compile.executor = MOE_EXECUTOR_CUDA;
-    if (!options.cudaDriver.empty())
-      compile.cuda_driver = options.cudaDriver.c_str();
-  }
+  moe_compile_options compile = compileOptionsOf(options);
   compile.context = this;
   compile.timing = [](void *context, const char *phase, double ms) {
     static_cast<CompiledLayer *>(context)->phases.emplace_back(phase, ms);

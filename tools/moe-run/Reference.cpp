@@ -41,6 +41,17 @@ moe_weights tools::weightsOf(const RunOptions &options) {
   return weights;
 }
 
+moe_compile_options tools::compileOptionsOf(const RunOptions &options) {
+  moe_compile_options compile{};
+  compile.size = sizeof compile;
+  compile.targets = options.target ? options.target->c_str() : nullptr;
+  if (options.executor == ExecutorKind::Cuda)
+    compile.executor = MOE_EXECUTOR_CUDA;
+  if (!options.cudaDriver.empty())
+    compile.cuda_driver = options.cudaDriver.c_str();
+  return compile;
+}
+
 namespace {
 
 class ReferenceLayer final : public Layer {

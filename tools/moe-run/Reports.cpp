@@ -83,9 +83,7 @@ static Status checkPhases(const RunOptions &options, const std::string &dtype,
                           HostTensors &inputs, double rtol) {
   moe_source source = sourceOf(options, dtype);
   moe_weights weights = weightsOf(options);
-  moe_compile_options compile{};
-  compile.size = sizeof compile;
-  compile.targets = options.target ? options.target->c_str() : nullptr;
+  moe_compile_options compile = compileOptionsOf(options);
   const auto &named = inputs.named();
   moe_text *report = nullptr;
   if (Status status =
@@ -147,9 +145,7 @@ Result<bool> tools::reportCase(const RunOptions &options, const Case &each,
 
 Status tools::printDecisions(const RunOptions &options, bool json) {
   moe_source source = sourceOf(options, "");
-  moe_compile_options compile{};
-  compile.size = sizeof compile;
-  compile.targets = options.target ? options.target->c_str() : nullptr;
+  moe_compile_options compile = compileOptionsOf(options);
   moe_text *made = nullptr;
   if (Status status = take(moe_explain(&source, &compile, json, &made));
       !status)
