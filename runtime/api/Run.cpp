@@ -90,8 +90,10 @@ moe_error *moe_bind(const moe_program *program, const moe_weights *weights,
       bindOptions.progress = [&](uint64_t done, uint64_t total) {
         how->progress(how->context, done, total);
       };
-    if (program->module)
+    if (program->module) {
       bindOptions.packer = cuda::devicePacker(program->module);
+      bindOptions.threads = std::min(*threads, cuda::mostPackers);
+    }
     Result<std::shared_ptr<const core::Bound>> made =
         core::bind(program->program, source.get(), bindOptions);
     if (!made)

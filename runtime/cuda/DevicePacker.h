@@ -19,6 +19,9 @@
 
 namespace moe::cuda {
 
+/// Workers that keep a bus busy; each has 8 MiB of pinned memory.
+inline constexpr uint32_t mostPackers = 8;
+
 /// Packs in device memory. Besides the packed weights it holds, for each worker
 /// and until it is finished, what one unit is made of.
 std::unique_ptr<core::Packer>
