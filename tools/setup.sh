@@ -28,8 +28,7 @@ install cmake ninja-build pkg-config python3 clang-22 lld-22 libmlir-22-dev mlir
 # configure FOLDER [CMAKE_FLAG...]
 configure() {
   local folder="$1"; shift
-  cmake -G Ninja -S . -B "$folder" \
-    -DCMAKE_C_COMPILER="${CC:-clang-22}" -DCMAKE_CXX_COMPILER="${CXX:-clang++-22}" \
+  CC="${CC:-clang-22}" CXX="${CXX:-clang++-22}" cmake -G Ninja -S . -B "$folder" \
     -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DCMAKE_SHARED_LINKER_FLAGS=-fuse-ld=lld \
     "$@" >"$folder.configure.log" 2>&1 || { cat "$folder.configure.log"; exit 1; }
   mv "$folder.configure.log" "$folder/configure.log"
@@ -43,6 +42,6 @@ build() {
   local took=$((SECONDS - start))
   if [ $took -gt 30 ]; then
     echo "built $folder in $took s; the ten slowest files (s):"
-    awk 'NR > 1 { printf "%6.1f %s\n", ($2 - $1) / 1000, $4 }' "$folder/.ninja_log" | sort -rn | head -10
+    awk 'NR > 1 { printf "%6.1f %s\n", ($2 - $1) / 1000, $4 }' "$folder/.ninja_log" | sort -rn | sed -n 1,10p # not head: sort would die of a closed pipe
   fi
 }

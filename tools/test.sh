@@ -16,6 +16,7 @@ start=$SECONDS
 configure build
 build build
 ctest --test-dir build --output-on-failure -j "$jobs" -LE slow
+tools/isa-check.sh
 
 # Readers, core and reference again under the address and undefined-behaviour
 # sanitizers: they take whatever a user hands over.
