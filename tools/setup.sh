@@ -45,3 +45,13 @@ build() {
     awk 'NR > 1 { printf "%6.1f %s\n", ($2 - $1) / 1000, $4 }' "$folder/.ninja_log" | sort -rn | sed -n 1,10p # not head: sort would die of a closed pipe
   fi
 }
+
+# nvrtc FOLDER: installs NVIDIA's compiler library into FOLDER/lib, where moec finds it, unless there is one in the system.
+nvrtc() {
+  local folder="$1" said
+  said="$("$folder/test/RuntimeCudaTests" --gtest_filter=NvrtcTest.Compiles 2>&1)" || true
+  [[ $said == *SKIPPED* ]] || return 0
+  install python3-pip
+  python3 -m pip install --quiet --no-deps --target "$folder/lib" nvidia-cuda-nvrtc ||
+    echo "no NVRTC: what compiles CUDA text is skipped" >&2
+}

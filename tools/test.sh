@@ -15,6 +15,7 @@ done
 start=$SECONDS
 configure build
 build build
+nvrtc build
 ctest --test-dir build --output-on-failure -j "$jobs" -LE slow
 tools/isa-check.sh
 
@@ -22,6 +23,7 @@ tools/isa-check.sh
 # sanitizers: they take whatever a user hands over.
 configure build/asan -DMOEC_RUNTIME_ONLY=ON -DMOEC_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo
 build build/asan
+if [ -d build/lib/nvidia ]; then ln -sfn ../../lib/nvidia build/asan/lib/nvidia; fi
 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
   ctest --test-dir build/asan --output-on-failure -j "$jobs" -L unit
 
