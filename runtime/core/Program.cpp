@@ -26,6 +26,9 @@ moe::core::loadKernels(const Package &package, size_t variantIndex,
                        bool perfMap) {
   const abi::Variant &variant = *package.root().variants()->Get(
       static_cast<flatbuffers::uoffset_t>(variantIndex));
+  auto code = std::make_shared<KernelCode>();
+  if (variant.kernels()->size() == 0)
+    return std::shared_ptr<const KernelCode>(std::move(code));
   std::span<const uint8_t> bytes;
   for (const abi::Code *part : *variant.code())
     if (part->kind() == abi::CodeKind::CpuImage)
@@ -39,7 +42,6 @@ moe::core::loadKernels(const Package &package, size_t variantIndex,
   if (perfMap)
     if (Status told = appendPerfMap(*loaded, entries); !told)
       return told.takeError();
-  auto code = std::make_shared<KernelCode>();
   code->image = *std::move(loaded);
   for (size_t i = 0; i < entries.size(); ++i)
     code->functions.push_back(code->image->function(i));

@@ -78,15 +78,14 @@ Status CompiledLayer::open(const std::string &dtype) {
     return signature.takeError();
   values = std::move(*signature);
 
-  moe_weights weights = weightsOf(options);
-  bool none = weights.kind == MOE_WEIGHTS_FOLDER && !weights.folder;
+  std::optional<moe_weights> weights = weightsOf(options);
   moe_bind_options bind{};
   bind.size = sizeof bind;
   bind.threads = options.threads;
   start = milliseconds();
   moe_bound *packed = nullptr;
   if (Status status =
-          take(moe_bind(made, none ? nullptr : &weights, &bind, &packed));
+          take(moe_bind(made, weights ? &*weights : nullptr, &bind, &packed));
       !status)
     return status;
   bound.reset(packed);

@@ -31,7 +31,8 @@ public:
 
 /// What the interface needs to know of the options. Borrows from them.
 moe_source sourceOf(const RunOptions &options, const std::string &dtype);
-moe_weights weightsOf(const RunOptions &options);
+/// Nothing for a function without weights.
+std::optional<moe_weights> weightsOf(const RunOptions &options);
 /// Target and executor.
 moe_compile_options compileOptionsOf(const RunOptions &options);
 

@@ -26,18 +26,19 @@ moe_source tools::sourceOf(const RunOptions &options,
   return source;
 }
 
-moe_weights tools::weightsOf(const RunOptions &options) {
+std::optional<moe_weights> tools::weightsOf(const RunOptions &options) {
   moe_weights weights{};
   weights.size = sizeof weights;
   if (options.weightSeed) {
     weights.kind = MOE_WEIGHTS_RANDOM;
     weights.seed = *options.weightSeed;
-  } else {
-    weights.kind = MOE_WEIGHTS_FOLDER;
-    weights.folder = options.weights    ? options.weights->c_str()
-                     : options.isFolder ? options.source.c_str()
-                                        : nullptr;
+    return weights;
   }
+  if (!options.weights && !options.isFolder)
+    return std::nullopt;
+  weights.kind = MOE_WEIGHTS_FOLDER;
+  weights.folder =
+      options.weights ? options.weights->c_str() : options.source.c_str();
   return weights;
 }
 
@@ -75,11 +76,12 @@ private:
 
 Result<HostTensors> ReferenceLayer::run(HostTensors &inputs) {
   moe_source source = sourceOf(options, dtype);
-  moe_weights weights = weightsOf(options);
+  std::optional<moe_weights> weights = weightsOf(options);
   const std::vector<moe_named_tensor> &named = inputs.named();
   moe_results *made = nullptr;
-  Status status = take(moe_reference(&source, &weights, named.data(),
-                                     named.size(), options.exact, &made));
+  Status status =
+      take(moe_reference(&source, weights ? &*weights : nullptr, named.data(),
+                         named.size(), options.exact, &made));
   if (!status)
     return status.takeError();
   Results results(made);

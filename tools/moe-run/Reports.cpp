@@ -82,13 +82,13 @@ static Result<bool> compareWithReference(const RunOptions &options,
 static Status checkPhases(const RunOptions &options, const std::string &dtype,
                           HostTensors &inputs, double rtol) {
   moe_source source = sourceOf(options, dtype);
-  moe_weights weights = weightsOf(options);
+  std::optional<moe_weights> weights = weightsOf(options);
   moe_compile_options compile = compileOptionsOf(options);
   const auto &named = inputs.named();
   moe_text *report = nullptr;
-  if (Status status =
-          take(moe_check_phases(&source, &compile, &weights, named.data(),
-                                named.size(), rtol, &report));
+  if (Status status = take(
+          moe_check_phases(&source, &compile, weights ? &*weights : nullptr,
+                           named.data(), named.size(), rtol, &report));
       !status)
     return status;
   Text text(report);
