@@ -85,6 +85,7 @@ void Block::start(MoeSimDim index) {
     barrier.clock.clear();
   }
   live = numThreads;
+  failed = false;
   const MoeSimDim size = launch.block;
   for (uint32_t i = 0; i < numThreads; ++i) {
     Thread &thread = threads[i];
@@ -107,7 +108,7 @@ void Block::start(MoeSimDim index) {
 bool Block::run(MoeSimDim index) {
   runningBlock = this;
   start(index);
-  while (live) {
+  while (live && !failed) {
     const bool land =
         !tensorCopies.empty() &&
         (ready.empty() || (launch.options.seed && random() % 64 == 0));
@@ -124,6 +125,8 @@ bool Block::run(MoeSimDim index) {
     launch.calls->current = &self().where;
     moe_sim_switch(&scheduler, self().stack);
   }
+  if (failed)
+    return false;
   finish();
   return true;
 }
@@ -149,6 +152,14 @@ void Block::error(int line, const char *kind, const std::string &what) {
   if (launch.grid.y * launch.grid.z > 1)
     where += ", " + std::to_string(at.y) + ", " + std::to_string(at.z);
   report.add(line, kind, where + ", thread " + std::to_string(current), what);
+}
+
+/// Threads that meet in different operations hold different things: there is
+/// nothing to give them.
+void Block::fail(int line, const char *kind, const std::string &what) {
+  error(line, kind, what);
+  failed = true;
+  yield(); // for ever
 }
 
 void Block::reportDeadlock() {
@@ -229,16 +240,16 @@ bool Block::arrive(const char *name, int line) {
   const uint32_t lanes =
       std::min<uint32_t>(32, numThreads - (current - lane()));
   if (lanes != 32)
-    error(line, "partial warp",
-          std::string(name) + " in a warp of " + std::to_string(lanes) +
-              " threads");
+    fail(line, "partial warp",
+         std::string(name) + " in a warp of " + std::to_string(lanes) +
+             " threads");
   if (!warp.arrived) {
     warp.name = name;
     warp.line = line;
   } else if (warp.name != name || warp.line != line) {
-    error(line, "divergence",
-          std::string(name) + ", while lanes of the same warp are at " +
-              warp.name + ", line " + std::to_string(warp.line));
+    fail(line, "divergence",
+         std::string(name) + ", while lanes of the same warp are at " +
+             warp.name + ", line " + std::to_string(warp.line));
   }
   if (++warp.arrived == lanes)
     return true;

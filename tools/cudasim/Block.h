@@ -46,7 +46,10 @@ class Block {
 public:
   Block(const Launch &launch, Report &report);
 
-  /// Runs one block of the grid; false if its threads wait for ever.
+  /// Whether there was memory for the stacks.
+  bool valid() const { return stacks.valid(); }
+  /// Runs one block of the grid; false if its threads wait for ever, or one did
+  /// what leaves no way to go on.
   bool run(MoeSimDim index);
 
   // Block.cpp: what a thread calls.
@@ -168,6 +171,8 @@ private:
   void wake(uint32_t thread);
   uint32_t random();
   void reportDeadlock();
+  /// An error after which nothing of the block runs any more.
+  void fail(int line, const char *kind, const std::string &what);
   std::string describe(uint32_t agent) const;
 
   Thread &self() { return threads[current]; }
@@ -209,6 +214,7 @@ private:
   const uint32_t numThreads, numWarps;
   Stacks stacks;
   uint32_t current = 0, live = 0, randomState;
+  bool failed = false;
   void *scheduler = nullptr;
   std::vector<uint8_t> memory;
   Shadow shadow;

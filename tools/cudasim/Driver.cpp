@@ -436,11 +436,11 @@ MOE_EXPORT CuResult cuLaunchKernelEx(const CuLaunchConfig *config,
                       function.module->computeCapability == 90,
                       function.module->calls,
                       driver().options};
-  if (runKernel(launch, function.name.c_str(), *function.module,
-                driver().report))
-    return CuResult::Success;
-  driver().lastReport = driver().report.str();
-  return CuResult::LaunchFailed;
+  const CuResult result = runKernel(launch, function.name.c_str(),
+                                    *function.module, driver().report);
+  if (result != CuResult::Success)
+    driver().lastReport = driver().report.str();
+  return result;
 }
 
 MOE_EXPORT CuResult cuTensorMapEncodeTiled(

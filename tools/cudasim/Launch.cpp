@@ -84,12 +84,16 @@ std::unique_ptr<MoeSimCalls> moe::cudasim::makeCalls() {
   return calls;
 }
 
-bool moe::cudasim::runKernel(const Launch &launch, const char *kernel,
-                             const Module &module, Report &report) {
+moe::cuda::CuResult moe::cudasim::runKernel(const Launch &launch,
+                                            const char *kernel,
+                                            const Module &module,
+                                            Report &report) {
   report.begin(kernel, module.text);
   currentCalls = launch.calls;
   currentCalls->globalBegin = currentCalls->globalEnd = nullptr;
   Block block(launch, report);
+  if (!block.valid())
+    return cuda::CuResult::OutOfMemory;
   const MoeSimDim grid = launch.grid;
   std::vector<uint64_t> order(uint64_t(grid.x) * grid.y * grid.z);
   std::iota(order.begin(), order.end(), 0);
@@ -104,5 +108,6 @@ bool moe::cudasim::runKernel(const Launch &launch, const char *kernel,
       break;
   }
   runningBlock = nullptr;
-  return report.empty();
+  return report.empty() ? cuda::CuResult::Success
+                        : cuda::CuResult::LaunchFailed;
 }

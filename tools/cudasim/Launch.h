@@ -14,6 +14,7 @@
 #ifndef MOE_TOOLS_CUDASIM_LAUNCH_H
 #define MOE_TOOLS_CUDASIM_LAUNCH_H
 
+#include "moe/runtime/cuda/CudaAbi.h"
 #include "moe/tools/cudasim/Block.h"
 
 #include <memory>
@@ -32,10 +33,10 @@ struct Module {
 /// The table for a module's kernels.
 std::unique_ptr<MoeSimCalls> makeCalls();
 
-/// Runs every block of a grid. False if anything was wrong; `report` says what.
-/// One launch at a time.
-bool runKernel(const Launch &launch, const char *kernel, const Module &module,
-               Report &report);
+/// Runs every block of a grid. LaunchFailed if anything was wrong, and `report`
+/// says what; OutOfMemory. One launch at a time.
+cuda::CuResult runKernel(const Launch &launch, const char *kernel,
+                         const Module &module, Report &report);
 
 } // namespace moe::cudasim
 

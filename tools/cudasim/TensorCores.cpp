@@ -112,9 +112,9 @@ void Block::wgmma(float *d, uint32_t n, uint64_t a, uint64_t b, bool accumulate,
   Warpgroup &group = warpgroups[current / 128];
   if (group.arrived && (group.line != line || group.n != n || group.a != a ||
                         group.b != b || group.accumulate != accumulate))
-    error(line, "divergence",
-          "wgmmaBf16, while threads of the same warpgroup are at line " +
-              std::to_string(group.line) + " or have other operands");
+    fail(line, "divergence",
+         "wgmmaBf16, while threads of the same warpgroup are at line " +
+             std::to_string(group.line) + " or have other operands");
   group.line = line;
   group.n = n;
   group.a = a;

@@ -87,8 +87,7 @@ MOE_CONSTEXPR int sm80SharedBytes(int tileM, int tileN, int stages,
          roundUp(4 * tileM, 16);
 }
 
-/// With 1024 bytes to align the stages by, two barriers a stage, and the rows
-/// of two tiles where they are gathered.
+/// With 1024 bytes to align the stages by, and two barriers a stage.
 MOE_CONSTEXPR int sm90SharedBytes(int tileM, int tileN, int stages,
                                   int tensors) {
   return 1024 + stages * (tileM + tensors * tileN) * mmaRowBytes + 16 * stages;
