@@ -195,14 +195,14 @@ class Small:
     def text(self, device):
         return device + SMALL
 
-    def run(self, text, shared=None):
+    def run(self, text, shared=None, blocks=1):
         sim = self.sim
         module = sim.load(text, self.arch)
         buffers = [sim.memory(values, code) for code, values in self.inputs]
         results = [sim.memory([0] * len(values), code)
                    for code, values in self.outputs]
         try:
-            sim.launch(module, self.name, 1, self.threads,
+            sim.launch(module, self.name, blocks, self.threads,
                        shared or self.shared, buffers + results)
             return all(
                 expected == [None] * len(expected) or
@@ -266,7 +266,8 @@ BUGS = [
      ("wgmmaRows128(lhs + k)", "(wgmmaRows128(lhs + k) ^ u64(96) << 32)"), WRONG),
     ("sm90", "an accumulator's row is taken for another",
      ("tile.row + i32(warpgroup * 64 + warp * 16 + lane / 4)",
-      "tile.row + i32(warpgroup * 64 + warp * 16 + lane % 8)"), WRONG),
+      "tile.row + i32(warpgroup * 64 + warp * 16 + lane % 8)"),
+     "global write after write, not ordered"),
     ("sm90", "a k step is too short",
      ("wgmmaRows128(lhs + k)", "wgmmaRows128(lhs + k / 2)"), WRONG),
     ("sm90", "a consumer waits for the wrong phase",
@@ -320,6 +321,14 @@ BUGS = [
     ("route", "no block barrier between the atomics and the sums",
      ("  syncBlock();\n  if (thread < 8)\n    store(counts", "  if (thread < 8)\n    store(counts"),
      "read after write, not ordered"),
+    ("route", "two threads store to one place",
+     ("store(ranks + thread, i32(rank))", "store(ranks + thread / 2, i32(rank))"),
+     "global write after write, not ordered"),
+    ("route", "what another thread stored is read without a barrier",
+     ("i32(rank));\n  syncBlock();", "i32(rank));\n  load(ranks + (thread ^ 1));\n  syncBlock();"),
+     "global read after write, not ordered"),
+    ("maximum", "blocks store to one place", "blocks",
+     "global write after write, not ordered .block 0"),
 ]
 
 
@@ -343,14 +352,16 @@ def main(library, source):
     missed = 0
     for name, what, edit, expected in BUGS:
         kernel = kernels[name]
-        text, shared = kernel.text(device), None
+        text, changed = kernel.text(device), {}
         if edit == "shared":
-            shared = kernel.shared - 1024
+            changed["shared"] = kernel.shared - 1024
+        elif edit == "blocks":
+            changed["blocks"] = 2
         else:
             text = edited(text, edit)
         sim.configure()
         try:
-            said = "no report" if kernel.run(text, shared) else "WRONG result"
+            said = "no report" if kernel.run(text, **changed) else "WRONG result"
         except Failed as report:
             said = str(report).split("\n")[0]
         caught = ("WRONG" in said if expected is WRONG

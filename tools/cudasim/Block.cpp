@@ -19,11 +19,15 @@ using namespace moe::cudasim;
 
 Block *moe::cudasim::runningBlock = nullptr;
 
+/// Launches so far.
+static uint32_t launches;
+
 Block::Block(const Launch &launch, Report &report)
     : launch(launch), report(report),
       numThreads(launch.block.x * launch.block.y * launch.block.z),
       numWarps((numThreads + 31) / 32), stacks(numThreads),
-      randomState(launch.options.seed * 2654435761u | 1), threads(numThreads) {
+      randomState(launch.options.seed * 2654435761u | 1),
+      launchNumber(++launches), threads(numThreads) {
   const uint32_t agents = wgmmaAgent(numWarps);
   for (Thread &thread : threads)
     thread.clock = Clock(agents);
@@ -86,6 +90,7 @@ void Block::start(MoeSimDim index) {
   }
   live = numThreads;
   failed = false;
+  blockNumber = (index.z * launch.grid.y + index.y) * launch.grid.x + index.x;
   const MoeSimDim size = launch.block;
   for (uint32_t i = 0; i < numThreads; ++i) {
     Thread &thread = threads[i];

@@ -18,6 +18,7 @@
 
 #include "moe/tools/cudasim/Calls.h"
 #include "moe/tools/cudasim/Fiber.h"
+#include "moe/tools/cudasim/Memory.h"
 #include "moe/tools/cudasim/Report.h"
 #include "moe/tools/cudasim/Shadow.h"
 #include "moe/tools/cudasim/Simulator.h"
@@ -58,6 +59,9 @@ public:
   void shuffle(MoeSimShuffle kind, void *value, uint32_t bytes, int operand,
                int line);
   uint32_t ballot(bool predicate, int line);
+
+  // GlobalMemory.cpp
+  bool global(const void *p, uint32_t bytes, MoeSimAccess access, int line);
 
   // SharedMemory.cpp
   uint32_t sharedBase() const { return launch.options.sharedBase; }
@@ -192,6 +196,8 @@ private:
   /// Whether the bytes are in the arena and aligned; reports them otherwise.
   bool inArena(uint32_t address, uint32_t bytes, uint32_t alignment, int line,
                const char *what);
+  /// The allocation that has the bytes; null if none has.
+  const Allocation *allocationOf(const void *p, uint32_t bytes);
   void note(Conflict conflict, uint32_t address, int line, const char *what);
   bool needsSm90(int line, const char *what);
   MemoryBarrier *findBarrier(uint32_t address, int line, const char *what);
@@ -215,6 +221,10 @@ private:
   Stacks stacks;
   uint32_t current = 0, live = 0, randomState;
   bool failed = false;
+  const uint32_t launchNumber;
+  uint32_t blockNumber = 0;
+  std::array<Allocation, 4> recentAllocations;
+  uint32_t oldestAllocation = 0;
   void *scheduler = nullptr;
   std::vector<uint8_t> memory;
   Shadow shadow;

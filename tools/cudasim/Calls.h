@@ -24,15 +24,14 @@ struct MoeSimThread {
   MoeSimDim thread, block, blockDim, gridDim;
 };
 
+enum MoeSimAccess { MoeSimLoad, MoeSimStore, MoeSimAtomic };
 enum MoeSimShuffle { MoeSimXor, MoeSimUp, MoeSimIndex };
 
 /// What intrinsics come down to. `line` is the line of the text.
 struct MoeSimCalls {
   MoeSimThread *current;
-  /// The allocation that was used last.
-  const char *globalBegin, *globalEnd;
   /// Whether an access to global memory may be done; reports it otherwise.
-  bool (*global)(const void *p, unsigned bytes, bool write, int line);
+  bool (*global)(const void *p, unsigned bytes, MoeSimAccess access, int line);
 
   unsigned (*sharedBase)();
   void (*loadShared)(unsigned address, void *value, unsigned bytes, int line);

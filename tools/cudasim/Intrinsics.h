@@ -106,23 +106,16 @@ MOE_DEVICE f32 minimum(f32 a, f32 b) {
 MOE_DEVICE f32 maxNum(f32 a, f32 b) { return __builtin_fmaxf(a, b); }
 MOE_DEVICE f32 minNum(f32 a, f32 b) { return __builtin_fminf(a, b); }
 
-MOE_DEVICE bool simGlobal(const void *p, u32 bytes, bool write, int line) {
-  const char *at = (const char *)p;
-  if (at >= moeSim->globalBegin && at + bytes <= moeSim->globalEnd &&
-      (u64)p % bytes == 0)
-    return true;
-  return moeSim->global(p, bytes, write, line);
-}
 template <class T> MOE_DEVICE T load(const T *p, MOE_LINE) {
-  return simGlobal(p, sizeof(T), false, line) ? *p : T{};
+  return moeSim->global(p, sizeof(T), MoeSimLoad, line) ? *p : T{};
 }
 template <class T> MOE_DEVICE void store(T *p, T value, MOE_LINE) {
-  if (simGlobal(p, sizeof(T), true, line))
+  if (moeSim->global(p, sizeof(T), MoeSimStore, line))
     *p = value;
 }
 template <class T> MOE_DEVICE T addAtomic(T *p, T value, MOE_LINE) {
   T before{};
-  if (simGlobal(p, sizeof(T), true, line)) {
+  if (moeSim->global(p, sizeof(T), MoeSimAtomic, line)) {
     before = *p;
     *p = before + value;
   }
@@ -130,7 +123,7 @@ template <class T> MOE_DEVICE T addAtomic(T *p, T value, MOE_LINE) {
 }
 template <class T> MOE_DEVICE T minAtomic(T *p, T value, MOE_LINE) {
   T before{};
-  if (simGlobal(p, sizeof(T), true, line)) {
+  if (moeSim->global(p, sizeof(T), MoeSimAtomic, line)) {
     before = *p;
     *p = min(before, value);
   }
@@ -182,8 +175,7 @@ MOE_DEVICE u32 ballot(bool predicate, MOE_LINE) {
 template <int Bytes>
 MOE_DEVICE void cpAsync(u32 address, const void *source, bool valid, MOE_LINE) {
   static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16);
-  if (valid && !simGlobal(source, Bytes, false, line))
-    valid = false;
+  valid = valid && moeSim->global(source, Bytes, MoeSimLoad, line);
   moeSim->copy(address, source, Bytes, valid, line);
 }
 MOE_DEVICE void cpAsyncCommit() { moeSim->copyCommit(); }

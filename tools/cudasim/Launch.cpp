@@ -11,7 +11,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/tools/cudasim/Launch.h"
-#include "moe/tools/cudasim/Memory.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -19,29 +18,6 @@
 #include <random>
 
 using namespace moe::cudasim;
-
-static MoeSimCalls *currentCalls;
-
-static bool checkGlobal(const void *p, unsigned bytes, bool write, int line) {
-  const char *const what = write ? "store" : "load";
-  auto at = [&] {
-    return std::string(what) + " of " + std::to_string(bytes) + " bytes at " +
-           std::to_string(reinterpret_cast<uintptr_t>(p));
-  };
-  if (reinterpret_cast<uintptr_t>(p) % bytes) {
-    runningBlock->error(line, "global alignment",
-                        at() + ", not a multiple of its size");
-    return false;
-  }
-  const Allocation allocation = findAllocation(p, bytes);
-  if (!allocation.begin) {
-    runningBlock->error(line, "global", at() + ", outside of any allocation");
-    return false;
-  }
-  currentCalls->globalBegin = allocation.begin;
-  currentCalls->globalEnd = allocation.begin + allocation.bytes;
-  return true;
-}
 
 /// A function of the table that calls the running block's.
 template <auto Function> struct Thunk;
@@ -55,7 +31,7 @@ struct Thunk<Function> {
 std::unique_ptr<MoeSimCalls> moe::cudasim::makeCalls() {
   auto calls = std::make_unique<MoeSimCalls>();
   *calls = {};
-  calls->global = checkGlobal;
+  calls->global = Thunk<&Block::global>::call;
   calls->sharedBase = [] { return runningBlock->sharedBase(); };
   calls->loadShared = Thunk<&Block::loadShared>::call;
   calls->storeShared = Thunk<&Block::storeShared>::call;
@@ -89,8 +65,6 @@ moe::cuda::CuResult moe::cudasim::runKernel(const Launch &launch,
                                             const Module &module,
                                             Report &report) {
   report.begin(kernel, module.text);
-  currentCalls = launch.calls;
-  currentCalls->globalBegin = currentCalls->globalEnd = nullptr;
   Block block(launch, report);
   if (!block.valid())
     return cuda::CuResult::OutOfMemory;

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <sys/mman.h>
 
 using namespace moe::cudasim;
 
@@ -25,7 +26,7 @@ static constexpr size_t deviceBytes = size_t(16) << 30;
 namespace {
 struct Memory {
   std::mutex mutex;
-  std::map<const char *, size_t> allocations;
+  std::map<const char *, Allocation> allocations;
   size_t used = 0;
 };
 } // namespace
@@ -33,6 +34,10 @@ struct Memory {
 static Memory &memory() {
   static Memory instance;
   return instance;
+}
+
+static size_t writesBytes(size_t bytes) {
+  return (bytes + 3) / 4 * sizeof(GlobalWrite);
 }
 
 void *moe::cudasim::allocate(size_t bytes) {
@@ -43,8 +48,16 @@ void *moe::cudasim::allocate(size_t bytes) {
   void *p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (!p)
     return nullptr;
+  // Pages of it are there when something is written to them.
+  void *writes = mmap(nullptr, writesBytes(bytes), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (writes == MAP_FAILED) {
+    std::free(p);
+    return nullptr;
+  }
   std::memset(p, 0xff, bytes);
-  m.allocations[static_cast<const char *>(p)] = bytes;
+  const char *begin = static_cast<const char *>(p);
+  m.allocations[begin] = {begin, bytes, static_cast<GlobalWrite *>(writes)};
   m.used += bytes;
   return p;
 }
@@ -55,7 +68,8 @@ bool moe::cudasim::release(void *p) {
   auto it = m.allocations.find(static_cast<const char *>(p));
   if (it == m.allocations.end())
     return false;
-  m.used -= it->second;
+  m.used -= it->second.bytes;
+  munmap(it->second.writes, writesBytes(it->second.bytes));
   m.allocations.erase(it);
   std::free(p);
   return true;
@@ -68,8 +82,7 @@ Allocation moe::cudasim::findAllocation(const void *p, size_t bytes) {
   if (it == m.allocations.begin())
     return {};
   --it;
-  Allocation found{it->first, it->second};
-  return found.contains(p, bytes) ? found : Allocation();
+  return it->second.contains(p, bytes) ? it->second : Allocation();
 }
 
 void moe::cudasim::memoryLeft(size_t &free, size_t &total) {

@@ -19,9 +19,18 @@
 
 namespace moe::cudasim {
 
+/// Who wrote four bytes last.
+struct GlobalWrite {
+  uint32_t launch; ///< 0: nobody, or in no launch
+  uint32_t block, time;
+  uint16_t thread;
+  uint8_t bytes; ///< a bit each
+};
+
 struct Allocation {
   const char *begin = nullptr;
   size_t bytes = 0;
+  GlobalWrite *writes = nullptr; ///< of each four bytes
   bool contains(const void *p, size_t n) const {
     const char *at = static_cast<const char *>(p);
     return at >= begin && size_t(at - begin) <= bytes &&
