@@ -425,9 +425,10 @@ MOE_EXPORT CuResult cuLaunchKernelEx(const CuLaunchConfig *config,
                                      CuFunction handle, void **parameters,
                                      void **extra) {
   Function &function = *unwrap(handle);
+  std::lock_guard lock(driver().mutex);
+  driver().lastReport.clear();
   if (extra || !launches(*config, function))
     return CuResult::InvalidValue;
-  std::lock_guard lock(driver().mutex);
   const Launch launch{function.entry,
                       parameters,
                       {config->gridX, config->gridY, config->gridZ},
@@ -438,7 +439,7 @@ MOE_EXPORT CuResult cuLaunchKernelEx(const CuLaunchConfig *config,
                       driver().options};
   const CuResult result = runKernel(launch, function.name.c_str(),
                                     *function.module, driver().report);
-  if (result != CuResult::Success)
+  if (result == CuResult::LaunchFailed)
     driver().lastReport = driver().report.str();
   return result;
 }

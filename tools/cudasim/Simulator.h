@@ -44,8 +44,8 @@ int moe_sim_play(const char *arch);
 
 void moe_sim_configure(const struct MoeSimOptions *options);
 
-/// What went wrong in the last launch that failed, a line each with the line
-/// of the text; empty if none has. Valid until the next launch.
+/// What went wrong in the last launch, a line each with the line of the text;
+/// empty if nothing did. Valid until the next launch.
 const char *moe_sim_report(void);
 
 #ifdef __cplusplus
