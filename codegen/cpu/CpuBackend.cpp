@@ -109,8 +109,13 @@ LogicalResult CpuBackend::addCode(ModuleOp lowered, TargetAttrInterface target,
   for (unsigned bit = 0; bit < abi::cpuFeatureNames.size(); ++bit)
     if (auto feature = static_cast<abi::CpuFeature>(bit); code.has(feature))
       variant.features.emplace_back(abi::name(feature));
-  if (variant.kernels.empty())
+  auto bytes = std::make_unique<abi::CodeT>();
+  bytes->kind = abi::CodeKind::CpuImage;
+  bytes->arch = code.triple().split('-').first.str();
+  if (variant.kernels.empty()) { // Copies need no code.
+    variant.code.push_back(std::move(bytes));
     return success();
+  }
   FailureOr<EmittedCode> object =
       emitKernels(lowered, target, cpu::EmitKind::Object);
   if (failed(object))
@@ -130,9 +135,6 @@ LogicalResult CpuBackend::addCode(ModuleOp lowered, TargetAttrInterface target,
              << "kernel '" << kernel->name << "' has no code";
     kernel->entry = it->second;
   }
-  auto bytes = std::make_unique<abi::CodeT>();
-  bytes->kind = abi::CodeKind::CpuImage;
-  bytes->arch = code.triple().split('-').first.str();
   bytes->bytes = std::move(image->bytes);
   variant.code.push_back(std::move(bytes));
   return success();

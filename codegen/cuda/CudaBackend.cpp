@@ -145,8 +145,6 @@ LogicalResult CudaBackend::addCode(ModuleOp lowered,
                                    abi::VariantT &variant) const {
   auto target = cast<cuda::TargetAttr>(attribute);
   variant.target = target.getTargetName();
-  if (variant.kernels.empty())
-    return success();
   for (auto [kernel, made] :
        llvm::zip_equal(lowered.getOps<exec::KernelOp>(), variant.kernels)) {
     auto launch =

@@ -50,6 +50,20 @@ static Expr clampedGlu(const Expr &gate, const Expr &up, const Expr &alpha,
   return glu(min(gate, limit), min(max(up, -limit), limit), alpha, beta);
 }
 
+/// SwiGLU whose factors are clamped after the gate's nonlinearity, which ends
+/// at -0.28 below.
+static Expr swigluClamp(const Expr &gate, const Expr &up, const Expr &limit) {
+  return min(silu(gate), limit) * min(max(up, -limit), limit);
+}
+
+/// alpha * tanh(gate / alpha) * sigmoid(gate) * (beta * tanh(up / beta)): both
+/// factors of SwiGLU bent to stay within +-alpha and +-beta.
+static Expr situ(const Expr &gate, const Expr &up, const Expr &alpha,
+                 const Expr &beta) {
+  return timesSigmoid(alpha * tanh(gate / alpha), gate) *
+         (beta * tanh(up / beta));
+}
+
 std::span<const ActivationRow> moe::semantics::activations() {
   static constexpr ActivationParam gluParams[] = {
       {.name = "alpha", .defaultValue = 1.0},
@@ -57,6 +71,8 @@ std::span<const ActivationRow> moe::semantics::activations() {
   static constexpr ActivationParam clampParams[] = {
       {.name = "alpha", .required = true},
       {.name = "beta", .required = true},
+      {.name = "limit", .required = true}};
+  static constexpr ActivationParam limitParams[] = {
       {.name = "limit", .required = true}};
   static const std::vector<ActivationRow> rows = [] {
     Expr x = Expr::input(0), up = Expr::input(1);
@@ -86,6 +102,17 @@ std::span<const ActivationRow> moe::semantics::activations() {
         {Activation::ClampGLU, "clamp_glu", 2, clampParams,
          clampedGlu(x, up, alpha, beta, limit),
          "gpt-oss (1.702, 1, 7); DeepSeek-V4 (1, 0, limit)"},
+        {Activation::QuickGelu,
+         "quick_gelu",
+         1,
+         {},
+         timesSigmoid(x, 1.702 * x),
+         "Hendrycks and Gimpel 2016, the sigmoid approximation; CLIP"},
+        {Activation::SwiGLUClamp, "swiglu_clamp", 2, limitParams,
+         swigluClamp(x, up, Expr::param(0)), "Step-3.5"},
+        {Activation::SiTU, "situ", 2,
+         std::span<const ActivationParam>(clampParams).first(2),
+         situ(x, up, alpha, beta), "vLLM layers/activation.py"},
     };
   }();
   return rows;

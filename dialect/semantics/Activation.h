@@ -37,6 +37,9 @@ enum class Activation : uint32_t {
   GeGLUTanh = 8,
   ReGLU = 9,
   ClampGLU = 10,
+  QuickGelu = 11,
+  SwiGLUClamp = 12,
+  SiTU = 13,
 };
 
 /// A parameter of an activation and the value it has when left out.

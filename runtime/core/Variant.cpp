@@ -30,8 +30,8 @@ const abi::Code *cpuImage(const abi::Variant &variant) {
 std::string obstacle(const abi::Variant &variant, abi::CpuArch arch,
                      abi::CpuFeatures usable) {
   const abi::Code *image = cpuImage(variant);
-  if (!image) // Copies need no code.
-    return variant.kernels()->size() == 0 ? "" : "has no code for a CPU";
+  if (!image)
+    return "has no code for a CPU";
   const std::string_view built =
       image->arch() ? image->arch()->string_view() : std::string_view();
   if (built != archName(arch))

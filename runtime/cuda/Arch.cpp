@@ -104,7 +104,7 @@ Candidate candidateOf(const abi::Variant &variant, int capability, bool plays) {
             [](const abi::Code *a, const abi::Code *b) {
               return place(a->kind()) < place(b->kind());
             });
-  if (made.codes.empty() && variant.kernels()->size() > 0)
+  if (made.codes.empty())
     made.obstacle = !cuda ? "has no code for a GPU"
                     : plays && !text
                         ? "has no CUDA text, which a simulator needs"
@@ -118,7 +118,7 @@ Result<Choice> moe::cuda::chooseCode(const core::Package &package,
                                      int capability, bool plays,
                                      std::string_view target,
                                      const std::string &gpu) {
-  std::optional<Choice> best;
+  Choice best;
   std::tuple<bool, int, bool> bestRank;
   std::string obstacles;
   const auto &variants = *package.root().variants();
@@ -130,13 +130,13 @@ Result<Choice> moe::cuda::chooseCode(const core::Package &package,
     if (candidate.obstacle) {
       obstacles +=
           "variant " + core::quote(name) + " " + candidate.obstacle + "; ";
-    } else if (!best || candidate.rank > bestRank) {
-      best = Choice{i, std::move(candidate.codes)};
+    } else if (best.codes.empty() || candidate.rank > bestRank) {
+      best = {i, std::move(candidate.codes)};
       bestRank = candidate.rank;
     }
   }
-  if (best)
-    return *std::move(best);
+  if (!best.codes.empty())
+    return best;
   if (obstacles.empty())
     obstacles = "it has none; ";
   obstacles.resize(obstacles.size() - 2);

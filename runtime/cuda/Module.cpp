@@ -100,8 +100,6 @@ Module::~Module() {
 /// A driver may be older than the compiler of the cubin: what it refuses, it or
 /// NVRTC may make from the next form.
 Status Module::loadFirst(const std::vector<const abi::Code *> &codes) {
-  if (codes.empty()) // The variant has no kernels.
-    return {};
   std::optional<Error> first;
   for (const abi::Code *code : codes) {
     Status status = loadCode(*code);
