@@ -55,6 +55,7 @@ private:
   Value activate(Value gate, Value up);
   Value sharedExperts(Value hidden);
   Value weighBySigmoid(Value input, Value logits);
+  Value addOutputBias(Value hidden, Value shared);
   Value experts(Value dispatched, Value groups);
   void buildBody(func::FuncOp function);
 
@@ -191,6 +192,37 @@ Value LayerBuilder::weighBySigmoid(Value input, Value logits) {
   return op.getResult(0);
 }
 
+/// shared[t, h] + bias[h]; either may be missing.
+Value LayerBuilder::addOutputBias(Value hidden, Value shared) {
+  Value bias = load(Role::OutputBias);
+  if (!bias)
+    return shared;
+  AffineMap all = AffineMap::getMultiDimIdentityMap(2, builder.getContext());
+  AffineMap column = all.getSubMap({1});
+  RankedTensorType type = rows(layer.hidden, f32);
+  Value tokens = tensor::DimOp::create(builder, loc, hidden, 0);
+  Value init = tensor::EmptyOp::create(builder, loc, type, tokens);
+  SmallVector<Value> inputs = {bias};
+  SmallVector<AffineMap> maps = {column};
+  if (shared) {
+    inputs.push_back(shared);
+    maps.push_back(all);
+  }
+  maps.push_back(all);
+  return linalg::GenericOp::create(
+             builder, loc, type, inputs, init, maps,
+             SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+             [&](OpBuilder &body, Location loc, ValueRange values) {
+               Value sum = values[0];
+               if (sum.getType() != f32)
+                 sum = arith::ExtFOp::create(body, loc, f32, sum);
+               if (shared)
+                 sum = arith::AddFOp::create(body, loc, sum, values[1]);
+               linalg::YieldOp::create(body, loc, sum);
+             })
+      .getResult(0);
+}
+
 Value LayerBuilder::experts(Value dispatched, Value groups) {
   SmallVector<Role> roles;
   SmallVector<Value> weights;
@@ -271,15 +303,17 @@ void LayerBuilder::buildBody(func::FuncOp function) {
     weights = kept.getKeptWeights();
   }
 
-  Value shared = sharedExperts(hidden);
+  Value init = addOutputBias(hidden, sharedExperts(hidden));
   Value grouped = GroupOp::create(builder, loc,
                                   GroupsType::get(context, layer.experts), ids);
-  Value dispatched = DispatchOp::create(builder, loc, hidden.getType(), hidden,
-                                        grouped, Value());
+  Value dispatched =
+      DispatchOp::create(builder, loc, hidden.getType(), hidden, grouped,
+                         layer.weighInput ? weights : Value());
   Value out = experts(dispatched, grouped);
-  Value result = CombineOp::create(
-      builder, loc, hidden.getType(), out, grouped, weights, shared, acc(),
-      CombineOrderAttr::get(context, CombineOrder::Slot));
+  Value result =
+      CombineOp::create(builder, loc, hidden.getType(), out, grouped,
+                        layer.weighInput ? Value() : weights, init, acc(),
+                        CombineOrderAttr::get(context, CombineOrder::Slot));
   func::ReturnOp::create(builder, loc,
                          ValueRange{result, ids, weights, logits});
 }

@@ -69,11 +69,38 @@ Result<const Family *> Config::family() const {
                    "described with LayerSpec");
 }
 
+/// The member that a key with dots leads to.
+static std::optional<JsonValue> descend(std::optional<JsonValue> value,
+                                        std::string_view key) {
+  while (value) {
+    size_t dot = key.find('.');
+    value = value->find(key.substr(0, dot));
+    if (dot == std::string_view::npos)
+      break;
+    key.remove_prefix(dot + 1);
+  }
+  return value;
+}
+
 std::optional<JsonValue> Config::find(std::string_view key) const {
   if (nested)
-    if (std::optional<JsonValue> value = nested->find(key))
+    if (std::optional<JsonValue> value = descend(*nested, key))
       return value;
-  return root.find(key);
+  return descend(root, key);
+}
+
+Error Config::missing(std::string_view key) const {
+  JsonValue object = nested ? *nested : root;
+  size_t dot = key.rfind('.');
+  if (dot != std::string_view::npos) {
+    if (std::optional<JsonValue> inner = find(key.substr(0, dot))) {
+      object = *inner;
+      key.remove_prefix(dot + 1);
+    } else {
+      key = key.substr(0, key.find('.'));
+    }
+  }
+  return object.getInt(key).takeError();
 }
 
 /// An integer within bounds.
@@ -97,7 +124,7 @@ Result<Size> Config::size(Keys keys) const {
       return Size{*number, std::string(key)};
     }
   // The error of the key that this version's files have.
-  return (nested ? *nested : root).getInt(keys.front()).takeError();
+  return missing(keys.front());
 }
 
 Result<int64_t> Config::integer(std::string_view key, int64_t low, int64_t high,
@@ -106,7 +133,7 @@ Result<int64_t> Config::integer(std::string_view key, int64_t low, int64_t high,
     return bounded(*value, low, high);
   if (absent)
     return *absent;
-  return (nested ? *nested : root).getInt(key);
+  return missing(key);
 }
 
 Result<double> Config::number(std::string_view key, double absent) const {

@@ -39,7 +39,8 @@ public:
   /// Error: ModelTypeUnknown.
   core::Result<const Family *> family() const;
 
-  /// A member of the language model's object, else of the whole.
+  /// A member of the language model's object, else of the whole; dots in a key
+  /// lead into objects.
   std::optional<core::JsonValue> find(std::string_view key) const;
 
   /// The first of these keys, an integer of 1 to 2^20.
@@ -54,6 +55,9 @@ public:
 
 private:
   Config(core::JsonValue root) : root(std::move(root)) {}
+  /// The error of a key that is not there, with the nearest that is.
+  core::Error missing(std::string_view key) const;
+
   core::JsonValue root;
   /// `text_config`, if there is one.
   std::optional<core::JsonValue> nested;

@@ -40,8 +40,9 @@ enum class Role : unsigned {
   SharedUp,      ///< S H
   SharedDown,    ///< H S
   SharedRouter,  ///< 1 H, whose sigmoid weighs the shared experts
+  OutputBias,    ///< H, added to what the layer gives
 };
-inline constexpr unsigned kNumRoles = 13;
+inline constexpr unsigned kNumRoles = 14;
 
 struct RoleRow {
   Role id;
@@ -60,10 +61,11 @@ enum class Part { Whole, First, Second, Even, Odd };
 /// H hidden, I intermediate, S intermediate of the shared experts, 1 one.
 struct TensorRow {
   Role role;
-  /// Below the block; `{e}` is an expert's number.
+  /// Below the block, or beside it with "../"; `{e}` is an expert's number.
   std::string_view name;
   /// Stored dimensions: "I H"; "E 2I H" holds two tensors, of which `part`
-  /// says which; "(E I) H" is one dimension of E*I.
+  /// says which; "(E I) H" is one dimension of E*I; a 1 that the canonical
+  /// dimensions lack is dropped.
   std::string_view dims;
   Part part = Part::Whole;
   /// A key of config.json without which, or with false, there is no such
@@ -81,10 +83,13 @@ struct Layout {
 /// Which layers of a stack are MoE layers, going by config.json alone.
 enum class LayerRule {
   Every,
-  /// (l+1) % decoder_sparse_step == 0, without mlp_only_layers.
+  /// (l+1) % step == 0, from `first` to `last` (absent or negative: all),
+  /// without mlp_only_layers.
   SparseStep,
-  /// From first_k_dense_replace on, every moe_layer_freq-th.
+  /// From `first` on, every step-th.
   AfterDense,
+  /// l % step == first.
+  Offset,
   /// T5: l % step == 1, or all with step 1; the step is a key or follows from
   /// how many sparse layers there are.
   EncoderStep,
@@ -95,18 +100,31 @@ enum class LayerRule {
 struct Stack {
   std::string_view numLayers; ///< key
   LayerRule rule;
-  /// Where the block is, `{l}` being the layer, in order of preference.
+  /// Where the block is, `{l}` being the layer, in order of preference. What
+  /// begins with "model." is also looked for where multimodal models have it.
   std::span<const std::string_view> blocks;
+  /// Keys of the rule; the step is 1 where it is absent.
+  std::string_view step = {}, first = {}, last = {};
 };
 
-/// Keys of config.json; of several the first that is there counts.
+/// Keys of config.json; of several the first that is there counts. Dots lead
+/// into objects.
 using Keys = std::span<const std::string_view>;
+
+/// A key and a value of it, as text.
+struct Condition {
+  std::string_view key, value;
+};
 
 /// Group-limited selection by keys.
 struct GroupKeys {
   std::string_view count, keep;
   int64_t topSum = 1;
   semantics::GroupFill fill = semantics::GroupFill::NegInf;
+  /// Without it there are no groups.
+  std::optional<Condition> onlyIf = std::nullopt;
+  /// One group where the keys are absent.
+  bool optional = false;
 };
 
 struct RouterPreset {
@@ -119,6 +137,9 @@ struct RouterPreset {
   std::string_view normalizeIf = {};
   bool normalizeByDefault = false;
   std::string_view scale = {}; ///< key
+  double scaleByDefault = 1.0;
+  /// Weights multiply what goes into an expert, not what it gives.
+  bool weighInput = false;
   /// A key with the places of an expert; absent: 64.
   std::string_view capacity = {};
 };
@@ -141,6 +162,17 @@ struct ActivationPreset {
 struct Requirement {
   std::string_view key;
   std::string_view value;
+  std::string_view orValue = {};
+};
+
+/// Experts that every token goes to, as one MLP of the activation's kind.
+struct SharedPreset {
+  std::span<const TensorRow> tensors = {};
+  /// How wide one is, 0 being none; empty: as wide as the others.
+  std::string_view width = {};
+  /// How many there are; empty: one. And what its absence means.
+  std::string_view count = {};
+  int64_t countByDefault = 0;
 };
 
 struct Family {
@@ -150,15 +182,13 @@ struct Family {
   Keys hidden, experts, width;
   /// Empty: one expert a token.
   Keys topK;
-  /// How many shared experts there are; absent: none.
-  std::string_view sharedCount = {};
   RouterPreset router;
   ActivationPreset activation;
   /// The router's tensors, the projection first: its presence makes a layer.
   std::span<const TensorRow> routerTensors;
   /// In order of preference; the first is that of the released checkpoints.
   std::span<const Layout> layouts;
-  std::span<const TensorRow> sharedTensors = {};
+  SharedPreset shared = {};
   std::span<const Requirement> requirements = {};
 };
 

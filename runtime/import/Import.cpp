@@ -46,6 +46,9 @@ public:
 
 private:
   Status resolveSizes();
+  Status resolveShared();
+  Status checkRequirements();
+  Status resolveGroups(const GroupKeys &keys);
   Status resolveRouter();
   Status resolveActivation();
   Status resolveTensors();
@@ -87,6 +90,17 @@ Result<Source> Source::open(const std::string &folder) {
 //===----------------------------------------------------------------------===//
 // Keys
 //===----------------------------------------------------------------------===//
+
+/// A string, a flag or an integer as the table has it.
+static std::string spelled(const core::JsonValue &value) {
+  if (Result<std::string> text = value.asString())
+    return *text;
+  if (Result<bool> flag = value.asBool())
+    return *flag ? "true" : "false";
+  if (Result<int64_t> number = value.asInt())
+    return std::to_string(*number);
+  return value.describe();
+}
 
 /// The activations' type: as asked for, else as the configuration says.
 static Result<mlir::FloatType> activationType(const Config &config,
@@ -147,37 +161,89 @@ Status Resolver::resolveSizes() {
                      std::to_string(topK.value) + ", but '" +
                      sizes.experts.key + "' is " +
                      std::to_string(sizes.experts.value));
-  if (!family.sharedCount.empty()) {
-    Result<int64_t> count = config.integer(family.sharedCount, 0, 1024, 0);
-    if (!count)
-      return count.takeError();
-    hasShared = *count > 0;
-    sizes.shared = {*count * sizes.width.value,
-                    std::string(family.sharedCount) + " * " + sizes.width.key};
-  }
+  if (Status status = resolveShared(); !status)
+    return status;
   layer.hidden = sizes.hidden.value;
   layer.experts = sizes.experts.value;
   layer.width = sizes.width.value;
   return Status::ok();
 }
 
+Status Resolver::resolveShared() {
+  const SharedPreset &shared = family.shared;
+  if (shared.tensors.empty())
+    return Status::ok();
+  sizes.shared = sizes.width;
+  if (!shared.width.empty()) {
+    Result<int64_t> width =
+        config.integer(shared.width, 0, int64_t(1) << 20, std::nullopt);
+    if (!width)
+      return width.takeError();
+    sizes.shared = {*width, std::string(shared.width)};
+  }
+  if (!shared.count.empty()) {
+    Result<int64_t> count =
+        config.integer(shared.count, 0, 1024, shared.countByDefault);
+    if (!count)
+      return count.takeError();
+    sizes.shared.value *= *count;
+    sizes.shared.key = std::string(shared.count) + " * " + sizes.shared.key;
+  }
+  hasShared = sizes.shared.value > 0;
+  return Status::ok();
+}
+
+/// Keys that would make the layer another one have the values that are known.
+Status Resolver::checkRequirements() {
+  for (const Requirement &requirement : family.requirements) {
+    std::optional<core::JsonValue> value = config.find(requirement.key);
+    if (!value)
+      continue;
+    std::string text = spelled(*value);
+    if (text == requirement.value ||
+        (!requirement.orValue.empty() && text == requirement.orValue))
+      continue;
+    std::string expected = "'" + std::string(requirement.value) + "'";
+    if (!requirement.orValue.empty())
+      expected += " or '" + std::string(requirement.orValue) + "'";
+    return Error(ErrorId::FeatureUnsupported,
+                 value->where() + " is '" + text +
+                     "', which moec does not support for " +
+                     std::string(family.name) + "; expected " + expected);
+  }
+  return Status::ok();
+}
+
+/// Group-limited selection, where a configuration has it.
+Status Resolver::resolveGroups(const GroupKeys &keys) {
+  if (keys.onlyIf) {
+    std::optional<core::JsonValue> value = config.find(keys.onlyIf->key);
+    if (!value || spelled(*value) != keys.onlyIf->value)
+      return Status::ok();
+  }
+  std::optional<int64_t> absent;
+  if (keys.optional)
+    absent = 1;
+  Result<int64_t> count =
+      config.integer(keys.count, 1, int64_t(1) << 20, absent);
+  if (!count)
+    return count.takeError();
+  Result<int64_t> keep = config.integer(keys.keep, 1, int64_t(1) << 20, absent);
+  if (!keep)
+    return keep.takeError();
+  // One group, or all of them, is no limit.
+  if (*count != *keep)
+    layer.router.groups =
+        semantics::GroupLimit{*count, *keep, keys.topSum, keys.fill};
+  return Status::ok();
+}
+
 Status Resolver::resolveRouter() {
-  for (const Requirement &requirement : family.requirements)
-    if (std::optional<core::JsonValue> value = config.find(requirement.key)) {
-      Result<std::string> text = value->asString();
-      if (!text)
-        return text.takeError();
-      if (*text != requirement.value)
-        return Error(ErrorId::FeatureUnsupported,
-                     value->where() + " is '" + *text +
-                         "', which moec does not support for " +
-                         std::string(family.name) + "; expected '" +
-                         std::string(requirement.value) + "'");
-    }
   const RouterPreset &preset = family.router;
   semantics::RouterSpec &router = layer.router;
   router.score = preset.score;
   router.topK = topK.value;
+  layer.weighInput = preset.weighInput;
   if (preset.roundScores)
     layer.scoreType = layer.activationType;
 
@@ -192,25 +258,14 @@ Status Resolver::resolveRouter() {
   if (normalize)
     router.normalize.assign(preset.normalize.begin(), preset.normalize.end());
   if (!preset.scale.empty()) {
-    Result<double> scale = config.number(preset.scale, 1.0);
+    Result<double> scale = config.number(preset.scale, preset.scaleByDefault);
     if (!scale)
       return scale.takeError();
     router.scale = *scale;
   }
-  if (preset.groups) {
-    Result<int64_t> count =
-        config.integer(preset.groups->count, 1, int64_t(1) << 20, std::nullopt);
-    if (!count)
-      return count.takeError();
-    Result<int64_t> keep =
-        config.integer(preset.groups->keep, 1, int64_t(1) << 20, std::nullopt);
-    if (!keep)
-      return keep.takeError();
-    // One group, or all of them, is no limit.
-    if (*count != *keep)
-      router.groups = semantics::GroupLimit{
-          *count, *keep, preset.groups->topSum, preset.groups->fill};
-  }
+  if (preset.groups)
+    if (Status status = resolveGroups(*preset.groups); !status)
+      return status;
   if (!preset.capacity.empty()) {
     Result<int64_t> capacity =
         config.integer(preset.capacity, 1, int64_t(1) << 31, 64);
@@ -301,7 +356,7 @@ Status Resolver::resolveTensors() {
           addTensors(resolver, (*layout)->tensors, (*layout)->format);
       !status)
     return status;
-  return hasShared ? addTensors(resolver, family.sharedTensors) : Status::ok();
+  return hasShared ? addTensors(resolver, family.shared.tensors) : Status::ok();
 }
 
 Result<LayerDesc> Resolver::resolve(std::string_view dtype) {
@@ -309,8 +364,9 @@ Result<LayerDesc> Resolver::resolve(std::string_view dtype) {
   if (!type)
     return type.takeError();
   layer.activationType = *type;
-  for (auto step : {&Resolver::resolveSizes, &Resolver::resolveRouter,
-                    &Resolver::resolveActivation, &Resolver::resolveTensors})
+  for (auto step : {&Resolver::checkRequirements, &Resolver::resolveSizes,
+                    &Resolver::resolveRouter, &Resolver::resolveActivation,
+                    &Resolver::resolveTensors})
     if (Status status = (this->*step)(); !status)
       return status.takeError();
   return std::move(layer);

@@ -57,6 +57,8 @@ struct LayerDesc {
     CapacityOrder order;
   };
   std::optional<Capacity> capacity;
+  /// Weights multiply what goes into an expert, not what it gives.
+  bool weighInput = false;
 
   semantics::Activation activation = semantics::Activation::SwiGLU;
   std::optional<double> alpha, beta, limit;

@@ -51,13 +51,23 @@ static std::vector<LayerPlace> storedLayers(const Stack &stack,
                                             int64_t offset,
                                             const core::Checkpoint &stored) {
   std::vector<LayerPlace> places;
-  for (std::string_view pattern : stack.blocks) {
+  auto search = [&](std::string_view pattern) {
     auto [prefix, suffix] = around(pattern);
     std::string end = suffix + "." + std::string(router);
     for (const std::string &name : stored.names())
       if (std::optional<int64_t> layer = numberIn(name, prefix, end))
         places.push_back(
             {offset + *layer, prefix + std::to_string(*layer) + suffix});
+  };
+  for (std::string_view pattern : stack.blocks) {
+    search(pattern);
+    // A multimodal model's language model is inside or beside "model".
+    constexpr std::string_view model = "model.";
+    if (!pattern.starts_with(model))
+      continue;
+    std::string inner(pattern.substr(model.size()));
+    for (const char *outer : {"language_model.model.", "model.language_model."})
+      search(outer + inner);
   }
   return places;
 }
@@ -83,31 +93,10 @@ impliedLayers(const Stack &stack, const Config &config, int64_t layers) {
   switch (stack.rule) {
   case LayerRule::Every:
     return isMoe;
-  case LayerRule::SparseStep: {
-    Result<int64_t> step =
-        config.integer("decoder_sparse_step", 1, kMaxLayers, 1);
-    if (!step)
-      return step.takeError();
-    Result<std::vector<int64_t>> dense = config.integers("mlp_only_layers");
-    if (!dense)
-      return dense.takeError();
-    for (int64_t layer = 0; layer < layers; ++layer)
-      isMoe[layer] = (layer + 1) % *step == 0 &&
-                     std::ranges::find(*dense, layer) == dense->end();
-    return isMoe;
-  }
-  case LayerRule::AfterDense: {
-    Result<int64_t> dense =
-        config.integer("first_k_dense_replace", 0, kMaxLayers, std::nullopt);
-    if (!dense)
-      return dense.takeError();
-    Result<int64_t> step = config.integer("moe_layer_freq", 1, kMaxLayers, 1);
-    if (!step)
-      return step.takeError();
-    for (int64_t layer = 0; layer < layers; ++layer)
-      isMoe[layer] = layer >= *dense && layer % *step == 0;
-    return isMoe;
-  }
+  case LayerRule::SparseStep:
+  case LayerRule::AfterDense:
+  case LayerRule::Offset:
+    break;
   case LayerRule::EncoderStep:
   case LayerRule::DecoderStep: {
     bool encoder = stack.rule == LayerRule::EncoderStep;
@@ -120,6 +109,32 @@ impliedLayers(const Stack &stack, const Config &config, int64_t layers) {
     return isMoe;
   }
   }
+  auto key = [&](std::string_view name, int64_t low,
+                 int64_t absent) -> Result<int64_t> {
+    if (name.empty())
+      return absent;
+    return config.integer(name, low, kMaxLayers, absent);
+  };
+  Result<int64_t> step = key(stack.step, 1, 1), first = key(stack.first, 0, 0),
+                  last = key(stack.last, -1, -1);
+  Result<std::vector<int64_t>> dense = config.integers("mlp_only_layers");
+  if (!step)
+    return step.takeError();
+  if (!first)
+    return first.takeError();
+  if (!last)
+    return last.takeError();
+  if (!dense)
+    return dense.takeError();
+  for (int64_t layer = 0; layer < layers; ++layer)
+    if (stack.rule == LayerRule::Offset)
+      isMoe[layer] = layer % *step == *first;
+    else if (stack.rule == LayerRule::AfterDense)
+      isMoe[layer] = layer >= *first && layer % *step == 0;
+    else
+      isMoe[layer] = (layer + 1) % *step == 0 && layer >= *first &&
+                     (*last < 0 || layer <= *last) &&
+                     std::ranges::find(*dense, layer) == dense->end();
   return isMoe;
 }
 

@@ -131,8 +131,10 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
   Lie lie;
   lie.part = row.part;
   lie.perExpert = row.name.find("{e}") != std::string_view::npos;
-  std::string stored = letters(row.dims);
   std::string canonical = letters(lookup(row.role).dims);
+  std::string stored = letters(row.dims);
+  if (canonical.find('1') == std::string::npos)
+    std::erase(stored, '1');
 
   // The stored dimensions, letter by letter and joined as they are.
   int64_t factor = 1;
@@ -149,6 +151,10 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
     } else if (c != ' ') {
       const Size &size = sizes.of(c);
       doubled = factor == 2 ? c : doubled;
+      if (c == '1' && canonical.find(c) == std::string::npos) {
+        lie.flat.push_back(1);
+        continue;
+      }
       lie.shape.push_back(factor * size.value);
       if (inside && !first)
         lie.flat.back() *= lie.shape.back();
@@ -175,7 +181,12 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
 }
 
 std::string TensorResolver::fullName(std::string_view name) const {
-  return block + "." + std::string(name);
+  std::string_view above = block;
+  while (name.starts_with("../")) {
+    name.remove_prefix(3);
+    above = above.substr(0, above.rfind('.'));
+  }
+  return std::string(above) + "." + std::string(name);
 }
 
 static std::string nameOfExpert(const std::string &pattern, int64_t expert) {

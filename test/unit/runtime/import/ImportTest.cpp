@@ -15,6 +15,7 @@
 
 #include "moe/dialect/MoeOps.h"
 #include "moe/runtime/core/Safetensors.h"
+#include "moe/runtime/import/Family.h"
 
 #include <gtest/gtest.h>
 
@@ -362,11 +363,16 @@ TEST(ImportErrors, Folders) {
 TEST(ImportErrors, UnknownModels) {
   Folder folder;
   folder.config(replaced(kMixtral, "mixtral", "mixtrl"));
+  std::string known;
+  for (const import::Family &family : import::families())
+    for (std::string_view name : family.modelTypes)
+      known += (known.empty() ? "" : ", ") + std::string(name);
   EXPECT_EQ(folder.error(),
             "E0204: 'X/config.json': model_type 'mixtrl' is unknown (did you "
-            "mean 'mixtral'?); known are switch_transformers, mixtral, "
-            "qwen3_moe, deepseek_v3, gpt_oss. A layer of another model can be "
-            "written as IR or described with LayerSpec");
+            "mean 'mixtral'?); known are " +
+                known +
+                ". A layer of another model can be "
+                "written as IR or described with LayerSpec");
   folder.config("{}");
   EXPECT_EQ(folder.error(),
             "E0202: 'X/config.json': key 'model_type' is missing");
@@ -516,4 +522,63 @@ TEST(ImportErrors, Fp8WithoutAConfiguration) {
             "'model.layers.1.block_sparse_moe.experts.0.w1.weight' is "
             "f8E4M3FN; expected f32, bf16 or f16, or a quantization_config of "
             "fp8");
+}
+
+//===----------------------------------------------------------------------===//
+// Families
+//===----------------------------------------------------------------------===//
+
+TEST(Families, AModelTypeHasOneRow) {
+  std::map<std::string_view, int> rows;
+  for (const import::Family &family : import::families())
+    for (std::string_view name : family.modelTypes)
+      EXPECT_EQ(++rows[name], 1) << name;
+}
+
+TEST(Families, KeysInsideObjects) {
+  Folder folder;
+  folder.config(R"({"model_type": "dbrx", "d_model": 8, "n_layers": 2,
+    "ffn_config": {"ffn_hidden_size": 4, "moe_num_experts": 2}})");
+  EXPECT_EQ(folder.error(0),
+            "E0202: 'X/config.json': key 'ffn_config.moe_top_k' is missing");
+  folder.config(R"({"model_type": "dbrx", "d_model": 8, "n_layers": 2})");
+  EXPECT_EQ(folder.error(0),
+            "E0202: 'X/config.json': key 'ffn_config' is missing");
+  folder.config(R"({"model_type": "dbrx", "d_model": 8, "n_layers": 2,
+    "ffn_config": {"ffn_hidden_size": 4, "moe_num_experts": 2, "moe_top_k": 1,
+                   "moe_normalize_expert_weights": 2}})");
+  EXPECT_EQ(folder.error(0),
+            "E0212: 'X/config.json': key "
+            "'ffn_config.moe_normalize_expert_weights' is '2', which moec does "
+            "not support for DBRX; expected '1'");
+}
+
+TEST(Families, DeepSeekV2GroupsOnlyWhereItsMethodHasThem) {
+  std::string config = R"({"model_type": "deepseek_v2", "hidden_size": 8,
+    "moe_intermediate_size": 4, "n_routed_experts": 8, "num_experts_per_tok": 2,
+    "n_group": 4, "topk_group": 2, "num_hidden_layers": 2, "n_shared_experts": 1,
+    "first_k_dense_replace": 1, "topk_method": "group_limited_greedy"})";
+  Folder folder;
+  folder.config(config);
+  EXPECT_NE(folder.printed().find("groups"), std::string::npos);
+  std::string limited = folder.printed();
+  folder.config(replaced(config, "group_limited_greedy", "greedy"));
+  EXPECT_NE(folder.printed(), limited);
+  EXPECT_EQ(folder.printed().find(" groups("), std::string::npos);
+  folder.config(replaced(config, "group_limited_greedy", "noaux_tc"));
+  EXPECT_EQ(folder.error(),
+            "E0212: 'X/config.json': key 'topk_method' is 'noaux_tc', which "
+            "moec does not support for DeepSeek-V2; expected 'greedy' or "
+            "'group_limited_greedy'");
+}
+
+TEST(Families, LanguageModelsInsideMultimodalOnes) {
+  for (const char *outer : {"language_model.model.", "model.language_model."}) {
+    Folder folder;
+    folder.config(R"({"model_type": "some_vl", "text_config": )" + kMixtral +
+                  "}");
+    std::string block = outer + std::string("layers.1.block_sparse_moe");
+    folder.tensor(block + ".gate.weight", {2, 8});
+    EXPECT_EQ(folder.layers(), (Strings{"1 " + block + ": 2 experts, top 1"}));
+  }
 }

@@ -1,0 +1,151 @@
+//===- LogitFamilies.cpp - Families that select by logits ----------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each row was checked against what the model's own implementation gives
+// (test/data/fixtures) or follows its published code. Where implementations of
+// one model differ, a comment says which one the row follows.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/import/FamilyParts.h"
+
+using namespace moe;
+using namespace moe::import;
+using namespace moe::semantics;
+
+//===----------------------------------------------------------------------===//
+// gpt-oss
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kGptOssTypes[] = {"gpt_oss"};
+static constexpr std::string_view kGptOssPerToken[] = {"num_experts_per_tok",
+                                                       "experts_per_token"};
+static constexpr TensorRow kGptOssRouter[] = {
+    {Role::Router, "router.weight", "E H"},
+    {Role::RouterBias, "router.bias", "E"},
+};
+/// Gate and up alternate.
+static constexpr TensorRow kGptOssExperts[] = {
+    {Role::Gate, "experts.gate_up_proj", "E H 2I", Part::Even},
+    {Role::Up, "experts.gate_up_proj", "E H 2I", Part::Odd},
+    {Role::Down, "experts.down_proj", "E I H"},
+    {Role::GateBias, "experts.gate_up_proj_bias", "E 2I", Part::Even},
+    {Role::UpBias, "experts.gate_up_proj_bias", "E 2I", Part::Odd},
+    {Role::DownBias, "experts.down_proj_bias", "E H"},
+};
+/// The released checkpoints: blocks lie along the inputs, which are last.
+static constexpr TensorRow kGptOssBlocks[] = {
+    {Role::Gate, "experts.gate_up_proj", "E 2I H", Part::Even},
+    {Role::Up, "experts.gate_up_proj", "E 2I H", Part::Odd},
+    {Role::Down, "experts.down_proj", "E H I"},
+    {Role::GateBias, "experts.gate_up_proj_bias", "E 2I", Part::Even},
+    {Role::UpBias, "experts.gate_up_proj_bias", "E 2I", Part::Odd},
+    {Role::DownBias, "experts.down_proj_bias", "E H"},
+};
+static constexpr Layout kGptOssLayouts[] = {
+    {kGptOssExperts},
+    {kGptOssBlocks, QuantFormat::Mxfp4},
+};
+
+//===----------------------------------------------------------------------===//
+// JetMoE
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kJetMoeTypes[] = {"jetmoe"};
+static constexpr TensorRow kJetMoeRouter[] = {
+    {Role::Router, "router.layer.weight", "E H"},
+    {Role::OutputBias, "bias", "H"},
+};
+static constexpr TensorRow kInputOutput[] = {
+    {Role::Gate, "input_linear.weight", "E 2I H", Part::First},
+    {Role::Up, "input_linear.weight", "E 2I H", Part::Second},
+    {Role::Down, "output_linear.weight", "E H I"},
+};
+static constexpr Layout kInputOutputLayouts[] = {{kInputOutput}};
+
+//===----------------------------------------------------------------------===//
+// Llama 4
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kLlama4Types[] = {"llama4", "llama4_text"};
+static constexpr std::string_view kLlama4Blocks[] = {
+    "model.layers.{l}.feed_forward"};
+static constexpr Stack kLlama4Stacks[] = {{"num_hidden_layers",
+                                           LayerRule::SparseStep, kLlama4Blocks,
+                                           "interleave_moe_layer_step"}};
+static constexpr TensorRow kLlama4Router[] = {
+    {Role::Router, "router.weight", "E H"},
+};
+static constexpr TensorRow kLlama4Experts[] = {
+    {Role::Gate, "experts.gate_up_proj", "E H 2I", Part::First},
+    {Role::Up, "experts.gate_up_proj", "E H 2I", Part::Second},
+    {Role::Down, "experts.down_proj", "E I H"},
+};
+static constexpr Layout kLlama4Layouts[] = {{kLlama4Experts}};
+static constexpr TensorRow kLlama4Shared[] = {
+    {Role::SharedGate, "shared_expert.gate_proj.weight", "S H"},
+    {Role::SharedUp, "shared_expert.up_proj.weight", "S H"},
+    {Role::SharedDown, "shared_expert.down_proj.weight", "H S"},
+};
+static constexpr NormStep kSigmoidOfKept[] = {
+    {NormKind::Sigmoid, 0, EpsMode::None}};
+
+//===----------------------------------------------------------------------===//
+// The rows
+//===----------------------------------------------------------------------===//
+
+static constexpr Family kFamilies[] = {
+    {
+        .name = "gpt-oss",
+        .modelTypes = kGptOssTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kGptOssPerToken,
+        .router = {.normalize = kSoftmaxOfKept},
+        // The released configurations say nothing of alpha.
+        .activation = {.fixed = Activation::ClampGLU,
+                       .alphaKey = "swiglu_alpha",
+                       .limitKey = "swiglu_limit",
+                       .alpha = 1.702,
+                       .beta = 1.0,
+                       .limit = 7.0},
+        .routerTensors = kGptOssRouter,
+        .layouts = kGptOssLayouts,
+    },
+    {
+        .name = "JetMoE",
+        .modelTypes = kJetMoeTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSoftmaxOfKept},
+        .activation = {.key = "activation_function", .byDefault = "silu"},
+        .routerTensors = kJetMoeRouter,
+        .layouts = kInputOutputLayouts,
+    },
+    {
+        .name = "Llama 4",
+        .modelTypes = kLlama4Types,
+        .stacks = kLlama4Stacks,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSigmoidOfKept, .weighInput = true},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kLlama4Router,
+        .layouts = kLlama4Layouts,
+        .shared = {kLlama4Shared},
+    },
+};
+
+std::span<const Family> import::logitFamilies() { return kFamilies; }

@@ -1,0 +1,270 @@
+//===- SoftmaxFamilies.cpp - Families that score by softmax --------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each row was checked against what the model's own implementation gives
+// (test/data/fixtures) or follows its published code. Where implementations of
+// one model differ, a comment says which one the row follows.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/runtime/import/FamilyParts.h"
+
+using namespace moe;
+using namespace moe::import;
+using namespace moe::semantics;
+
+//===----------------------------------------------------------------------===//
+// Switch Transformers
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kSwitchTypes[] = {"switch_transformers"};
+static constexpr std::string_view kSwitchEncoder[] = {
+    "encoder.block.{l}.layer.1.mlp"};
+static constexpr std::string_view kSwitchDecoder[] = {
+    "decoder.block.{l}.layer.2.mlp"};
+static constexpr Stack kSwitchStacks[] = {
+    {"num_layers", LayerRule::EncoderStep, kSwitchEncoder},
+    {"num_decoder_layers", LayerRule::DecoderStep, kSwitchDecoder},
+};
+static constexpr std::string_view kSwitchHidden[] = {"d_model"};
+static constexpr std::string_view kSwitchWidth[] = {"d_ff"};
+static constexpr TensorRow kSwitchRouter[] = {
+    {Role::Router, "router.classifier.weight", "E H"},
+    {Role::RouterBias, "router.classifier.bias", "E", Part::Whole,
+     "router_bias"},
+};
+static constexpr TensorRow kSwitchExperts[] = {
+    {Role::Up, "experts.expert_{e}.wi.weight", "I H"},
+    {Role::Down, "experts.expert_{e}.wo.weight", "H I"},
+};
+static constexpr Layout kSwitchLayouts[] = {{kSwitchExperts}};
+
+//===----------------------------------------------------------------------===//
+// Mixtral and MiniMax
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kMixtralTypes[] = {"mixtral"};
+static constexpr std::string_view kMiniMaxTypes[] = {
+    "minimax", "minimax_text_01", "minimax_m1"};
+static constexpr Requirement kMiniMaxRequirements[] = {
+    {"shared_intermediate_size", "0"},
+};
+
+//===----------------------------------------------------------------------===//
+// Qwen, OLMoE
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kQwen2Types[] = {"qwen2_moe"};
+static constexpr std::string_view kQwen3Types[] = {"qwen3_moe"};
+static constexpr std::string_view kQwen3NextTypes[] = {"qwen3_next"};
+static constexpr std::string_view kOlmoeTypes[] = {"olmoe", "flex_olmo"};
+static constexpr Stack kQwenStacks[] = {{"num_hidden_layers",
+                                         LayerRule::SparseStep, kMlpBlock,
+                                         "decoder_sparse_step"}};
+/// One wide expert, weighed by a sigmoid of its own.
+static constexpr TensorRow kQwenShared[] = {
+    {Role::SharedGate, "shared_expert.gate_proj.weight", "S H"},
+    {Role::SharedUp, "shared_expert.up_proj.weight", "S H"},
+    {Role::SharedDown, "shared_expert.down_proj.weight", "H S"},
+    {Role::SharedRouter, "shared_expert_gate.weight", "1 H"},
+};
+
+//===----------------------------------------------------------------------===//
+// DeepSeek-V2
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kDeepSeekV2Types[] = {"deepseek_v2",
+                                                        "deepseek"};
+static constexpr Requirement kDeepSeekV2Requirements[] = {
+    {"scoring_func", "softmax"},
+    {"topk_method", "greedy", "group_limited_greedy"},
+    {"norm_topk_prob", "false"},
+};
+
+//===----------------------------------------------------------------------===//
+// DBRX
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kDbrxTypes[] = {"dbrx"};
+static constexpr std::string_view kDbrxBlock[] = {"transformer.blocks.{l}.ffn"};
+static constexpr Stack kDbrxStacks[] = {
+    {"n_layers", LayerRule::Every, kDbrxBlock}};
+static constexpr std::string_view kDbrxHidden[] = {"d_model"};
+static constexpr std::string_view kDbrxExperts[] = {
+    "ffn_config.moe_num_experts"};
+static constexpr std::string_view kDbrxWidth[] = {"ffn_config.ffn_hidden_size"};
+static constexpr std::string_view kDbrxPerToken[] = {"ffn_config.moe_top_k"};
+static constexpr TensorRow kDbrxRouter[] = {
+    {Role::Router, "router.layer.weight", "E H"},
+};
+/// All experts' rows in one matrix; down lies as up does.
+static constexpr TensorRow kDbrxTensors[] = {
+    {Role::Gate, "experts.mlp.w1", "(E I) H"},
+    {Role::Up, "experts.mlp.v1", "(E I) H"},
+    {Role::Down, "experts.mlp.w2", "(E I) H"},
+};
+static constexpr Layout kDbrxLayouts[] = {{kDbrxTensors}};
+static constexpr Requirement kDbrxRequirements[] = {
+    {"ffn_config.moe_normalize_expert_weights", "1"},
+};
+
+//===----------------------------------------------------------------------===//
+// The rows
+//===----------------------------------------------------------------------===//
+
+static constexpr Family kFamilies[] = {
+    {
+        .name = "Switch Transformers",
+        .modelTypes = kSwitchTypes,
+        .stacks = kSwitchStacks,
+        .hidden = kSwitchHidden,
+        .experts = kNumExperts,
+        .width = kSwitchWidth,
+        .topK = {},
+        .router = {.score = ScoreFn::Softmax,
+                   .roundScores = true,
+                   .capacity = "expert_capacity"},
+        .activation = {.key = "dense_act_fn",
+                       .byDefault = "relu",
+                       .gated = false},
+        .routerTensors = kSwitchRouter,
+        .layouts = kSwitchLayouts,
+    },
+    {
+        .name = "Mixtral",
+        .modelTypes = kMixtralTypes,
+        .stacks = kEverySparseMoe,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax, .normalize = kL1},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kNumberedOrFused,
+    },
+    {
+        .name = "MiniMax-01",
+        .modelTypes = kMiniMaxTypes,
+        .stacks = kEverySparseMoe,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax, .normalize = kL1},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kNumberedOrFused,
+        .requirements = kMiniMaxRequirements,
+    },
+    {
+        .name = "Qwen3-MoE",
+        .modelTypes = kQwen3Types,
+        .stacks = kQwenStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+    },
+    {
+        .name = "Qwen2-MoE",
+        .modelTypes = kQwen2Types,
+        .stacks = kQwenStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kQwenShared, "shared_expert_intermediate_size"},
+    },
+    {
+        .name = "Qwen3-Next",
+        .modelTypes = kQwen3NextTypes,
+        .stacks = kQwenStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob",
+                   .normalizeByDefault = true},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kQwenShared, "shared_expert_intermediate_size"},
+    },
+    {
+        .name = "OLMoE",
+        .modelTypes = kOlmoeTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+    },
+    {
+        // Where norm_topk_prob is set, transformers ignores it and the code in
+        // the released checkpoints drops the scale: no released model sets it.
+        .name = "DeepSeek-V2",
+        .modelTypes = kDeepSeekV2Types,
+        .stacks = kMlpAfterDense,
+        .hidden = kHiddenSize,
+        .experts = kRoutedExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .groups =
+                       GroupKeys{.count = "n_group",
+                                 .keep = "topk_group",
+                                 .topSum = 1,
+                                 .fill = GroupFill::Zero,
+                                 .onlyIf = Condition{"topk_method",
+                                                     "group_limited_greedy"}},
+                   .scale = "routed_scaling_factor"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kSharedExperts, {}, "n_shared_experts"},
+        .requirements = kDeepSeekV2Requirements,
+    },
+    {
+        .name = "DBRX",
+        .modelTypes = kDbrxTypes,
+        .stacks = kDbrxStacks,
+        .hidden = kDbrxHidden,
+        .experts = kDbrxExperts,
+        .width = kDbrxWidth,
+        .topK = kDbrxPerToken,
+        .router = {.score = ScoreFn::Softmax, .normalize = kL1},
+        .activation = {.key = "ffn_config.ffn_act_fn.name",
+                       .byDefault = "silu"},
+        .routerTensors = kDbrxRouter,
+        .layouts = kDbrxLayouts,
+        .requirements = kDbrxRequirements,
+    },
+};
+
+std::span<const Family> import::softmaxFamilies() { return kFamilies; }
