@@ -56,6 +56,7 @@ private:
   Value sharedExperts(Value hidden);
   Value weighBySigmoid(Value input, Value logits);
   Value addOutputBias(Value hidden, Value shared);
+  Value scaled(Value weights);
   Value experts(Value dispatched, Value groups);
   void buildBody(func::FuncOp function);
 
@@ -192,6 +193,25 @@ Value LayerBuilder::weighBySigmoid(Value input, Value logits) {
   return op.getResult(0);
 }
 
+/// weights[t, j] * sumScale: the same as scaling the sum.
+Value LayerBuilder::scaled(Value weights) {
+  AffineMap all = AffineMap::getMultiDimIdentityMap(2, builder.getContext());
+  Value tokens = tensor::DimOp::create(builder, loc, weights, 0);
+  Value init = tensor::EmptyOp::create(builder, loc, weights.getType(), tokens);
+  return linalg::GenericOp::create(
+             builder, loc, weights.getType(), ValueRange{weights}, init,
+             ArrayRef<AffineMap>{all, all},
+             SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+             [&](OpBuilder &body, Location loc, ValueRange values) {
+               Value scale = arith::ConstantOp::create(
+                   body, loc, body.getFloatAttr(f32, layer.sumScale));
+               Value result =
+                   arith::MulFOp::create(body, loc, values[0], scale);
+               linalg::YieldOp::create(body, loc, result);
+             })
+      .getResult(0);
+}
+
 /// shared[t, h] + bias[h]; either may be missing.
 Value LayerBuilder::addOutputBias(Value hidden, Value shared) {
   Value bias = load(Role::OutputBias);
@@ -303,16 +323,19 @@ void LayerBuilder::buildBody(func::FuncOp function) {
     weights = kept.getKeptWeights();
   }
 
+  Value mixing = weights;
+  if (layer.sumScale != 1.0)
+    mixing = scaled(weights);
   Value init = addOutputBias(hidden, sharedExperts(hidden));
   Value grouped = GroupOp::create(builder, loc,
                                   GroupsType::get(context, layer.experts), ids);
   Value dispatched =
       DispatchOp::create(builder, loc, hidden.getType(), hidden, grouped,
-                         layer.weighInput ? weights : Value());
+                         layer.weighInput ? mixing : Value());
   Value out = experts(dispatched, grouped);
   Value result =
       CombineOp::create(builder, loc, hidden.getType(), out, grouped,
-                        layer.weighInput ? Value() : weights, init, acc(),
+                        layer.weighInput ? Value() : mixing, init, acc(),
                         CombineOrderAttr::get(context, CombineOrder::Slot));
   func::ReturnOp::create(builder, loc,
                          ValueRange{result, ids, weights, logits});

@@ -20,6 +20,19 @@ using core::ErrorId;
 using core::JsonValue;
 using core::Result;
 
+/// The member that a key with dots leads to.
+static std::optional<JsonValue> descend(std::optional<JsonValue> value,
+                                        std::string_view key) {
+  while (value) {
+    size_t dot = key.find('.');
+    value = value->find(key.substr(0, dot));
+    if (dot == std::string_view::npos)
+      break;
+    key.remove_prefix(dot + 1);
+  }
+  return value;
+}
+
 Result<Config> Config::read(const std::string &folder) {
   std::string path = folder + "/config.json";
   if (!core::os::fileInfo(path))
@@ -31,9 +44,13 @@ Result<Config> Config::read(const std::string &folder) {
     return Error(ErrorId::ConfigKeyType,
                  "'" + path + "' must be an object, found " + root->describe());
   Config config(*std::move(root));
-  if (std::optional<JsonValue> text = config.root.find("text_config"))
-    if (text->isObject())
+  for (std::string_view key : {"text_config", "thinker_config.text_config",
+                               "language_config", "llm_config"})
+    if (std::optional<JsonValue> text = descend(config.root, key);
+        text && text->isObject()) {
       config.nested = *std::move(text);
+      break;
+    }
   return config;
 }
 
@@ -55,6 +72,12 @@ Result<const Family *> Config::family() const {
     if (Result<std::string> inner = nested->getString("model_type"))
       if (const Family *family = familyOf(*inner))
         return family;
+  for (const UnsupportedModel &model : unsupportedModels())
+    if (*type == model.modelType)
+      return Error(ErrorId::FeatureUnsupported,
+                   file() + ": model_type '" + *type +
+                       "' is not supported: its layer needs " +
+                       std::string(model.needs));
   std::vector<std::string> known;
   std::string list;
   for (const Family &family : families())
@@ -67,19 +90,6 @@ Result<const Family *> Config::family() const {
                    core::didYouMean(*type, known) + "; known are " + list +
                    ". A layer of another model can be written as IR or "
                    "described with LayerSpec");
-}
-
-/// The member that a key with dots leads to.
-static std::optional<JsonValue> descend(std::optional<JsonValue> value,
-                                        std::string_view key) {
-  while (value) {
-    size_t dot = key.find('.');
-    value = value->find(key.substr(0, dot));
-    if (dot == std::string_view::npos)
-      break;
-    key.remove_prefix(dot + 1);
-  }
-  return value;
 }
 
 std::optional<JsonValue> Config::find(std::string_view key) const {
@@ -115,9 +125,17 @@ static Result<int64_t> bounded(const JsonValue &value, int64_t low,
   return number;
 }
 
-Result<Size> Config::size(Keys keys) const {
+Result<Size> Config::size(Keys keys, int64_t layer) const {
   for (std::string_view key : keys)
     if (std::optional<JsonValue> value = find(key)) {
+      if (value->isArray()) {
+        if (layer < 0 || static_cast<size_t>(layer) >= value->size())
+          return Error(ErrorId::ConfigKeyType,
+                       value->where() + " has " +
+                           std::to_string(value->size()) +
+                           " items, none of layer " + std::to_string(layer));
+        value = value->at(layer);
+      }
       Result<int64_t> number = bounded(*value, 1, int64_t(1) << 20);
       if (!number)
         return number.takeError();
@@ -156,4 +174,10 @@ Result<std::vector<int64_t>> Config::integers(std::string_view key) const {
   std::optional<JsonValue> value = find(key);
   return value ? value->asIntList()
                : Result<std::vector<int64_t>>(std::vector<int64_t>());
+}
+
+Result<std::vector<std::string>> Config::texts(std::string_view key) const {
+  std::optional<JsonValue> value = find(key);
+  return value ? value->asStringList()
+               : Result<std::vector<std::string>>(std::vector<std::string>());
 }

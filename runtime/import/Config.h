@@ -36,15 +36,16 @@ public:
   std::string file() const { return "'" + root.file() + "'"; }
 
   /// The family of `model_type`, or of the language model's.
-  /// Error: ModelTypeUnknown.
+  /// Errors: ModelTypeUnknown, FeatureUnsupported.
   core::Result<const Family *> family() const;
 
   /// A member of the language model's object, else of the whole; dots in a key
   /// lead into objects.
   std::optional<core::JsonValue> find(std::string_view key) const;
 
-  /// The first of these keys, an integer of 1 to 2^20.
-  core::Result<Size> size(Keys keys) const;
+  /// The first of these keys, an integer of 1 to 2^20, or of a list the item of
+  /// this layer.
+  core::Result<Size> size(Keys keys, int64_t layer) const;
   core::Result<int64_t> integer(std::string_view key, int64_t low, int64_t high,
                                 std::optional<int64_t> absent) const;
   core::Result<double> number(std::string_view key, double absent) const;
@@ -52,6 +53,7 @@ public:
   core::Result<std::string> text(std::string_view key,
                                  std::string_view absent) const;
   core::Result<std::vector<int64_t>> integers(std::string_view key) const;
+  core::Result<std::vector<std::string>> texts(std::string_view key) const;
 
 private:
   Config(core::JsonValue root) : root(std::move(root)) {}
@@ -59,7 +61,7 @@ private:
   core::Error missing(std::string_view key) const;
 
   core::JsonValue root;
-  /// `text_config`, if there is one.
+  /// The language model's object of a multimodal model.
   std::optional<core::JsonValue> nested;
 };
 

@@ -59,6 +59,28 @@ std::span<const Family> import::families() {
 }
 
 //===----------------------------------------------------------------------===//
+// What has no form yet
+//===----------------------------------------------------------------------===//
+
+static constexpr UnsupportedModel kUnsupported[] = {
+    {"phimoe", "sparse mixer routing, where each pick masks the next one's "
+               "softmax by a threshold"},
+    {"longcat_flash", "experts that give back their input"},
+    {"zaya", "a router of several layers that reads the previous layer's"},
+    {"gemma4", "a router that reads the residual through a norm of its own"},
+    {"deepseek_v4", "ids from a table of token ids in its first layers"},
+    {"nllb-moe", "a capacity that follows from the number of tokens"},
+    {"hunyuan", "tokens over the capacity given to random experts"},
+    {"inkling", "shared experts whose weights are normalized with the others'"},
+    {"cohere2_moe", "the mean of routed and shared experts"},
+    {"muse_spark", "projections around the experts and a norm behind each"},
+};
+
+std::span<const UnsupportedModel> import::unsupportedModels() {
+  return kUnsupported;
+}
+
+//===----------------------------------------------------------------------===//
 // Activations
 //===----------------------------------------------------------------------===//
 

@@ -90,6 +90,8 @@ enum class LayerRule {
   AfterDense,
   /// l % step == first.
   Offset,
+  /// The l-th character of the text under the key `first` is an 'E'.
+  Pattern,
   /// T5: l % step == 1, or all with step 1; the step is a key or follows from
   /// how many sparse layers there are.
   EncoderStep,
@@ -103,12 +105,14 @@ struct Stack {
   /// Where the block is, `{l}` being the layer, in order of preference. What
   /// begins with "model." is also looked for where multimodal models have it.
   std::span<const std::string_view> blocks;
-  /// Keys of the rule; the step is 1 where it is absent.
+  /// Keys of the rule; the step is 1 where it is absent. A list of words under
+  /// mlp_layer_types, "sparse" or "dense", goes before any rule but those of
+  /// T5.
   std::string_view step = {}, first = {}, last = {};
 };
 
 /// Keys of config.json; of several the first that is there counts. Dots lead
-/// into objects.
+/// into objects; a list holds one value a layer.
 using Keys = std::span<const std::string_view>;
 
 /// A key and a value of it, as text.
@@ -138,6 +142,10 @@ struct RouterPreset {
   bool normalizeByDefault = false;
   std::string_view scale = {}; ///< key
   double scaleByDefault = 1.0;
+  /// The scale is of the sum over the experts: weights are given without it.
+  bool scaleSum = false;
+  /// A key with the epsilon of `normalize`.
+  std::string_view epsilon = {};
   /// Weights multiply what goes into an expert, not what it gives.
   bool weighInput = false;
   /// A key with the places of an expert; absent: 64.
@@ -161,7 +169,7 @@ struct ActivationPreset {
 /// what the layer computes.
 struct Requirement {
   std::string_view key;
-  std::string_view value;
+  std::string_view value; ///< empty: the key must be absent
   std::string_view orValue = {};
 };
 
@@ -193,6 +201,14 @@ struct Family {
 };
 
 std::span<const Family> families();
+
+/// A model that has no row because the layer does what moec has no form for.
+struct UnsupportedModel {
+  std::string_view modelType;
+  /// Goes on after "needs".
+  std::string_view needs;
+};
+std::span<const UnsupportedModel> unsupportedModels();
 
 /// An activation as config.json names it, plain and as the gate of a second
 /// projection.

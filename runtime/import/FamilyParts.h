@@ -54,6 +54,13 @@ inline constexpr TensorRow kFused[] = {
     {Role::Down, "experts.down_proj", "E H I"},
 };
 inline constexpr Layout kPerExpertOrFused[] = {{kPerExpert}, {kFused}};
+/// Each matrix the other way around.
+inline constexpr TensorRow kTransposed[] = {
+    {Role::Gate, "experts.gate_up_proj", "E H 2I", Part::First},
+    {Role::Up, "experts.gate_up_proj", "E H 2I", Part::Second},
+    {Role::Down, "experts.down_proj", "E I H"},
+};
+inline constexpr Layout kTransposedLayouts[] = {{kTransposed}};
 
 inline constexpr semantics::NormStep kL1[] = {
     {semantics::NormKind::L1, 0, semantics::EpsMode::None}};
@@ -74,6 +81,18 @@ inline constexpr TensorRow kSharedExperts[] = {
     {Role::SharedGate, "shared_experts.gate_proj.weight", "S H"},
     {Role::SharedUp, "shared_experts.up_proj.weight", "S H"},
     {Role::SharedDown, "shared_experts.down_proj.weight", "H S"},
+};
+inline constexpr TensorRow kSharedExpert[] = {
+    {Role::SharedGate, "shared_expert.gate_proj.weight", "S H"},
+    {Role::SharedUp, "shared_expert.up_proj.weight", "S H"},
+    {Role::SharedDown, "shared_expert.down_proj.weight", "H S"},
+};
+inline constexpr TensorRow kPlainRouter[] = {
+    {Role::Router, "router.weight", "E H"},
+};
+inline constexpr TensorRow kBiasBesideGate[] = {
+    {Role::Router, "gate.weight", "E H"},
+    {Role::SelectionBias, "e_score_correction_bias", "E"},
 };
 inline constexpr Stack kEveryMlp[] = {
     {"num_hidden_layers", LayerRule::Every, kMlpBlock}};

@@ -99,6 +99,8 @@ static std::string spelled(const core::JsonValue &value) {
     return *flag ? "true" : "false";
   if (Result<int64_t> number = value.asInt())
     return std::to_string(*number);
+  if (Result<double> number = value.asDouble(); number && *number == 0)
+    return "0";
   return value.describe();
 }
 
@@ -144,13 +146,13 @@ Status Resolver::resolveSizes() {
   for (auto [keys, size] : {std::pair(family.hidden, &sizes.hidden),
                             std::pair(family.experts, &sizes.experts),
                             std::pair(family.width, &sizes.width)}) {
-    Result<Size> value = config.size(keys);
+    Result<Size> value = config.size(keys, place.number);
     if (!value)
       return value.takeError();
     *size = *std::move(value);
   }
   if (!family.topK.empty()) {
-    Result<Size> value = config.size(family.topK);
+    Result<Size> value = config.size(family.topK, place.number);
     if (!value)
       return value.takeError();
     topK = *std::move(value);
@@ -203,7 +205,9 @@ Status Resolver::checkRequirements() {
     if (text == requirement.value ||
         (!requirement.orValue.empty() && text == requirement.orValue))
       continue;
-    std::string expected = "'" + std::string(requirement.value) + "'";
+    std::string expected = requirement.value.empty()
+                               ? "none"
+                               : "'" + std::string(requirement.value) + "'";
     if (!requirement.orValue.empty())
       expected += " or '" + std::string(requirement.orValue) + "'";
     return Error(ErrorId::FeatureUnsupported,
@@ -257,11 +261,18 @@ Status Resolver::resolveRouter() {
   }
   if (normalize)
     router.normalize.assign(preset.normalize.begin(), preset.normalize.end());
+  if (normalize && !preset.epsilon.empty()) {
+    Result<double> epsilon =
+        config.number(preset.epsilon, router.normalize.front().eps);
+    if (!epsilon)
+      return epsilon.takeError();
+    router.normalize.front().eps = *epsilon;
+  }
   if (!preset.scale.empty()) {
     Result<double> scale = config.number(preset.scale, preset.scaleByDefault);
     if (!scale)
       return scale.takeError();
-    router.scale = *scale;
+    (preset.scaleSum ? layer.sumScale : router.scale) = *scale;
   }
   if (preset.groups)
     if (Status status = resolveGroups(*preset.groups); !status)
@@ -380,21 +391,24 @@ Result<std::vector<MoeLayer>> import::listLayers(const std::string &folder) {
   Result<Source> source = Source::open(folder);
   if (!source)
     return source.takeError();
-  Result<Size> experts = source->config.size(source->family->experts);
-  if (!experts)
-    return experts.takeError();
-  Size topK = {1, ""};
-  if (!source->family->topK.empty()) {
-    Result<Size> value = source->config.size(source->family->topK);
-    if (!value)
-      return value.takeError();
-    topK = *std::move(value);
-  }
   std::vector<MoeLayer> layers;
-  for (const LayerPlace &place : source->layers)
+  for (const LayerPlace &place : source->layers) {
+    Result<Size> experts =
+        source->config.size(source->family->experts, place.number);
+    if (!experts)
+      return experts.takeError();
+    Size topK = {1, ""};
+    if (!source->family->topK.empty()) {
+      Result<Size> value =
+          source->config.size(source->family->topK, place.number);
+      if (!value)
+        return value.takeError();
+      topK = *std::move(value);
+    }
     layers.push_back(
         {place.number, place.block + ": " + std::to_string(experts->value) +
                            " experts, top " + std::to_string(topK.value)});
+  }
   return layers;
 }
 

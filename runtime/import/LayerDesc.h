@@ -59,6 +59,8 @@ struct LayerDesc {
   std::optional<Capacity> capacity;
   /// Weights multiply what goes into an expert, not what it gives.
   bool weighInput = false;
+  /// What the sum over the experts is multiplied by.
+  double sumScale = 1.0;
 
   semantics::Activation activation = semantics::Activation::SwiGLU;
   std::optional<double> alpha, beta, limit;

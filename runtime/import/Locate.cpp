@@ -66,7 +66,8 @@ static std::vector<LayerPlace> storedLayers(const Stack &stack,
     if (!pattern.starts_with(model))
       continue;
     std::string inner(pattern.substr(model.size()));
-    for (const char *outer : {"language_model.model.", "model.language_model."})
+    for (const char *outer : {"language_model.model.", "model.language_model.",
+                              "thinker.model.", "language.model."})
       search(outer + inner);
   }
   return places;
@@ -97,6 +98,15 @@ impliedLayers(const Stack &stack, const Config &config, int64_t layers) {
   case LayerRule::AfterDense:
   case LayerRule::Offset:
     break;
+  case LayerRule::Pattern: {
+    Result<std::string> pattern = config.text(stack.first, "");
+    if (!pattern)
+      return pattern.takeError();
+    for (int64_t layer = 0; layer < layers; ++layer)
+      isMoe[layer] = static_cast<size_t>(layer) < pattern->size() &&
+                     (*pattern)[layer] == 'E';
+    return isMoe;
+  }
   case LayerRule::EncoderStep:
   case LayerRule::DecoderStep: {
     bool encoder = stack.rule == LayerRule::EncoderStep;
@@ -108,6 +118,15 @@ impliedLayers(const Stack &stack, const Config &config, int64_t layers) {
       isMoe[layer] = *step == 1 || (*step > 1 && layer % *step == 1);
     return isMoe;
   }
+  }
+  Result<std::vector<std::string>> words = config.texts("mlp_layer_types");
+  if (!words)
+    return words.takeError();
+  if (!words->empty()) {
+    for (int64_t layer = 0; layer < layers; ++layer)
+      isMoe[layer] = static_cast<size_t>(layer) < words->size() &&
+                     (*words)[layer] == "sparse";
+    return isMoe;
   }
   auto key = [&](std::string_view name, int64_t low,
                  int64_t absent) -> Result<int64_t> {

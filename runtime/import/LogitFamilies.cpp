@@ -69,6 +69,27 @@ static constexpr TensorRow kInputOutput[] = {
 static constexpr Layout kInputOutputLayouts[] = {{kInputOutput}};
 
 //===----------------------------------------------------------------------===//
+// Granite
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kGraniteTypes[] = {"granitemoe"};
+static constexpr std::string_view kGraniteSharedTypes[] = {"granitemoeshared",
+                                                           "granitemoehybrid"};
+static constexpr std::string_view kGraniteBlocks[] = {
+    "model.layers.{l}.block_sparse_moe"};
+static constexpr Stack kGraniteStacks[] = {
+    {"num_hidden_layers", LayerRule::Every, kGraniteBlocks}};
+static constexpr TensorRow kGraniteRouter[] = {
+    {Role::Router, "router.layer.weight", "E H"},
+};
+static constexpr TensorRow kGraniteShared[] = {
+    {Role::SharedGate, "../shared_mlp.input_linear.weight", "2S H",
+     Part::First},
+    {Role::SharedUp, "../shared_mlp.input_linear.weight", "2S H", Part::Second},
+    {Role::SharedDown, "../shared_mlp.output_linear.weight", "H S"},
+};
+
+//===----------------------------------------------------------------------===//
 // Llama 4
 //===----------------------------------------------------------------------===//
 
@@ -78,20 +99,6 @@ static constexpr std::string_view kLlama4Blocks[] = {
 static constexpr Stack kLlama4Stacks[] = {{"num_hidden_layers",
                                            LayerRule::SparseStep, kLlama4Blocks,
                                            "interleave_moe_layer_step"}};
-static constexpr TensorRow kLlama4Router[] = {
-    {Role::Router, "router.weight", "E H"},
-};
-static constexpr TensorRow kLlama4Experts[] = {
-    {Role::Gate, "experts.gate_up_proj", "E H 2I", Part::First},
-    {Role::Up, "experts.gate_up_proj", "E H 2I", Part::Second},
-    {Role::Down, "experts.down_proj", "E I H"},
-};
-static constexpr Layout kLlama4Layouts[] = {{kLlama4Experts}};
-static constexpr TensorRow kLlama4Shared[] = {
-    {Role::SharedGate, "shared_expert.gate_proj.weight", "S H"},
-    {Role::SharedUp, "shared_expert.up_proj.weight", "S H"},
-    {Role::SharedDown, "shared_expert.down_proj.weight", "H S"},
-};
 static constexpr NormStep kSigmoidOfKept[] = {
     {NormKind::Sigmoid, 0, EpsMode::None}};
 
@@ -133,6 +140,33 @@ static constexpr Family kFamilies[] = {
         .layouts = kInputOutputLayouts,
     },
     {
+        .name = "Granite-MoE",
+        .modelTypes = kGraniteTypes,
+        .stacks = kGraniteStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSoftmaxOfKept},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGraniteRouter,
+        .layouts = kInputOutputLayouts,
+    },
+    {
+        .name = "Granite-MoE with shared experts",
+        .modelTypes = kGraniteSharedTypes,
+        .stacks = kGraniteStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSoftmaxOfKept},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGraniteRouter,
+        .layouts = kInputOutputLayouts,
+        .shared = {kGraniteShared, "shared_intermediate_size"},
+    },
+    {
         .name = "Llama 4",
         .modelTypes = kLlama4Types,
         .stacks = kLlama4Stacks,
@@ -142,9 +176,9 @@ static constexpr Family kFamilies[] = {
         .topK = kPerToken,
         .router = {.normalize = kSigmoidOfKept, .weighInput = true},
         .activation = kGatedHiddenAct,
-        .routerTensors = kLlama4Router,
-        .layouts = kLlama4Layouts,
-        .shared = {kLlama4Shared},
+        .routerTensors = kPlainRouter,
+        .layouts = kTransposedLayouts,
+        .shared = {kSharedExpert},
     },
 };
 

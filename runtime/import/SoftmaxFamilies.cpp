@@ -60,7 +60,8 @@ static constexpr Requirement kMiniMaxRequirements[] = {
 //===----------------------------------------------------------------------===//
 
 static constexpr std::string_view kQwen2Types[] = {"qwen2_moe"};
-static constexpr std::string_view kQwen3Types[] = {"qwen3_moe"};
+static constexpr std::string_view kQwen3Types[] = {
+    "qwen3_moe", "qwen3_omni_moe", "qwen3_omni_moe_text"};
 static constexpr std::string_view kQwen3NextTypes[] = {"qwen3_next"};
 static constexpr std::string_view kOlmoeTypes[] = {"olmoe", "flex_olmo"};
 static constexpr Stack kQwenStacks[] = {{"num_hidden_layers",
@@ -111,6 +112,64 @@ static constexpr TensorRow kDbrxTensors[] = {
 static constexpr Layout kDbrxLayouts[] = {{kDbrxTensors}};
 static constexpr Requirement kDbrxRequirements[] = {
     {"ffn_config.moe_normalize_expert_weights", "1"},
+};
+
+//===----------------------------------------------------------------------===//
+// Qwen, fused and multimodal
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kQwen35Types[] = {"qwen3_5_moe",
+                                                    "qwen3_5_moe_text"};
+static constexpr std::string_view kQwen3VlTypes[] = {"qwen3_vl_moe",
+                                                     "qwen3_vl_moe_text"};
+static constexpr Layout kFusedOrPerExpert[] = {{kFused}, {kPerExpert}};
+
+//===----------------------------------------------------------------------===//
+// Jamba, ERNIE 4.5, Hunyuan, Arctic
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kJambaTypes[] = {"jamba"};
+static constexpr std::string_view kJambaBlocks[] = {
+    "model.layers.{l}.feed_forward"};
+static constexpr Stack kJambaStacks[] = {
+    {"num_hidden_layers", LayerRule::Offset, kJambaBlocks,
+     "expert_layer_period", "expert_layer_offset"}};
+
+static constexpr std::string_view kErnieTypes[] = {"ernie4_5_moe"};
+static constexpr Stack kErnieStacks[] = {
+    {"num_hidden_layers", LayerRule::SparseStep, kMlpBlock,
+     "moe_layer_interval", "moe_layer_start_index", "moe_layer_end_index"}};
+static constexpr std::string_view kErnieExperts[] = {"moe_num_experts",
+                                                     "num_experts"};
+static constexpr std::string_view kErniePerToken[] = {"moe_k",
+                                                      "num_experts_per_tok"};
+static constexpr TensorRow kErnieRouter[] = {
+    {Role::Router, "gate.weight", "E H"},
+    {Role::SelectionBias, "moe_statics.e_score_correction_bias", "1 E"},
+};
+static constexpr NormStep kErnieNorm[] = {{NormKind::L1, 1e-12, EpsMode::Max}};
+static constexpr Requirement kNoBias[] = {
+    {"use_bias", "false"},
+};
+
+static constexpr std::string_view kHunyuanTypes[] = {"hunyuan_v1_moe"};
+static constexpr std::string_view kHunyuanPerToken[] = {"moe_topk",
+                                                        "num_experts_per_tok"};
+static constexpr TensorRow kHunyuanRouter[] = {
+    {Role::Router, "gate.wg.weight", "E H"},
+};
+static constexpr TensorRow kHunyuanShared[] = {
+    {Role::SharedGate, "shared_mlp.gate_proj.weight", "S H"},
+    {Role::SharedUp, "shared_mlp.up_proj.weight", "S H"},
+    {Role::SharedDown, "shared_mlp.down_proj.weight", "H S"},
+};
+
+static constexpr std::string_view kArcticTypes[] = {"arctic"};
+static constexpr Stack kArcticStacks[] = {
+    {"num_hidden_layers", LayerRule::SparseStep, kSparseMoeBlocks,
+     "moe_layer_frequency"}};
+static constexpr Requirement kArcticRequirements[] = {
+    {"num_experts_per_tok", "2"},
 };
 
 //===----------------------------------------------------------------------===//
@@ -264,6 +323,95 @@ static constexpr Family kFamilies[] = {
         .routerTensors = kDbrxRouter,
         .layouts = kDbrxLayouts,
         .requirements = kDbrxRequirements,
+    },
+    {
+        .name = "Qwen3.5-MoE",
+        .modelTypes = kQwen35Types,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax, .normalize = kL1},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kFusedOrPerExpert,
+        .shared = {kQwenShared, "shared_expert_intermediate_size"},
+    },
+    {
+        .name = "Qwen3-VL-MoE",
+        .modelTypes = kQwen3VlTypes,
+        .stacks = kQwenStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax, .normalize = kL1},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kTransposedLayouts,
+    },
+    {
+        .name = "Jamba",
+        .modelTypes = kJambaTypes,
+        .stacks = kJambaStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kPlainRouter,
+        .layouts = kPerExpertOrFused,
+    },
+    {
+        .name = "ERNIE 4.5",
+        .modelTypes = kErnieTypes,
+        .stacks = kErnieStacks,
+        .hidden = kHiddenSize,
+        .experts = kErnieExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kErniePerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kErnieNorm,
+                   .epsilon = "moe_norm_min"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kErnieRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kSharedExperts, {}, "moe_num_shared_experts"},
+        .requirements = kNoBias,
+    },
+    {
+        // As transformers has it: no token is dropped, and every layer has one
+        // shared expert of intermediate_size.
+        .name = "Hunyuan-A13B",
+        .modelTypes = kHunyuanTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kIntermediateSize,
+        .topK = kHunyuanPerToken,
+        .router = {.score = ScoreFn::Softmax, .normalize = kL1},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kHunyuanRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kHunyuanShared},
+    },
+    {
+        // The experts alone: the dense MLP beside them reads something else.
+        // No token is dropped, as in the serving engines.
+        .name = "Arctic",
+        .modelTypes = kArcticTypes,
+        .stacks = kArcticStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax, .normalize = kL1},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kNumberedOrFused,
+        .requirements = kArcticRequirements,
     },
 };
 

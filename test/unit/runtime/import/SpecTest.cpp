@@ -172,7 +172,8 @@ TEST(SpecErrors, WithTheirExactText) {
   EXPECT_EQ(spec(withSizes(R"("activation": {"name": "swiglue"})")),
             "E0211: 'spec': key 'activation.name': 'swiglue' is unknown (did "
             "you mean 'swiglu'?); known are identity, silu, gelu, gelu_tanh, "
-            "relu, relu2, swiglu, geglu, geglu_tanh, reglu, clamp_glu");
+            "relu, relu2, swiglu, geglu, geglu_tanh, reglu, clamp_glu, "
+            "quick_gelu, swiglu_clamp, situ");
   EXPECT_EQ(spec(withSizes(R"("activation": {"name": "clamp_glu", "alpha": 1,
                                              "beta": 1})")),
             "E0202: 'spec': key 'activation' must give 'limit' of clamp_glu: "

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""families.py FOLDER [ARGUMENT...]: small checkpoints of families without a
+fixture, and what the formulas of their published code give for them in float64.
+
+A case says how the model routes, what its experts are and where its tensors
+are: on its own, so that a wrong row of the importer's table does not agree.
+ARGUMENTs go to moe-run.
+"""
+import json
+import math
+import os
+import random
+import struct
+import subprocess
+import sys
+
+E, H, I, T = 8, 12, 6, 9
+BITS = {"F32": "f", "I32": "i"}
+
+
+def flat(value):
+    return [x for item in value for x in flat(item)] if isinstance(value, list) else [value]
+
+
+def shape(value):
+    return [len(value)] + shape(value[0]) if isinstance(value, list) else []
+
+
+def save(path, tensors):
+    head, body = {}, b""
+    for name, value in tensors.items():
+        values = flat(value)
+        dtype = "I32" if isinstance(values[0], int) else "F32"
+        raw = struct.pack(f"<{len(values)}{BITS[dtype]}", *values)
+        head[name] = {"dtype": dtype, "shape": shape(value),
+                      "data_offsets": [len(body), len(body) + len(raw)]}
+        body += raw
+    text = json.dumps(head).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + body)
+
+
+def single(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def matrix(rows, columns, size=0.5):
+    return [[single(random.gauss(0, size)) for _ in range(columns)] for _ in range(rows)]
+
+
+def turned(m):
+    return [list(column) for column in zip(*m)]
+
+
+def times(m, x):
+    return [sum(a * b for a, b in zip(row, x)) for row in m]
+
+
+def softmax(values):
+    powers = [math.exp(value - max(values)) for value in values]
+    return [power / sum(powers) for power in powers]
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def silu(gate, up):
+    return gate * sigmoid(gate) * up
+
+
+def clamped(gate, up):
+    gate, up = min(gate, 1.5), max(min(up, 1.5), -1.5)
+    return gate * sigmoid(1.702 * gate) * (up + 1)
+
+
+def relu2(_, up):
+    return max(up, 0.0) ** 2
+
+
+def mlp(x, gate, up, down, act):
+    return times(down, [act(g, u) for g, u in zip(times(gate, x), times(up, x))])
+
+
+def route(case, logits, bias):
+    """ids and weights of one token."""
+    score = case["score"]
+    scores = (softmax(logits) if score == "softmax" else
+              [sigmoid(x) for x in logits] if score == "sigmoid" else list(logits))
+    choice = [s + b for s, b in zip(scores, bias)] if case.get("bias") else list(scores)
+    if "groups" in case:  # the best by the sum of their two best
+        count, keep = case["groups"]
+        size = E // count
+        sums = [sum(sorted(choice[g * size:(g + 1) * size])[-2:]) for g in range(count)]
+        best = sorted(range(count), key=lambda g: -sums[g])[:keep]
+        choice = [c if e // size in best else -math.inf for e, c in enumerate(choice)]
+    ids = sorted(range(E), key=lambda e: -choice[e])[:case["k"]]
+    weights = [scores[e] for e in ids]
+    norm = case.get("norm")
+    if norm == "softmax":
+        weights = softmax(weights)
+    elif norm is not None:
+        weights = [w / (sum(weights) + norm) for w in weights]
+    return ids, [w * case.get("scale", 1.0) for w in weights]
+
+
+def numbered(block, w):
+    return {f"{block}.experts.{e}.{name}.weight": m[e]
+            for name, m in zip(("w1", "w3", "w2"), w) for e in range(E)}
+
+
+def named(block, w):
+    return {f"{block}.experts.{e}.{name}_proj.weight": m[e]
+            for name, m in zip(("gate", "up", "down"), w) for e in range(E)}
+
+
+def ungated(block, w):
+    return {name: value for name, value in named(block, w).items() if "gate" not in name}
+
+
+def fused(block, w):
+    return {f"{block}.experts.gate_up_proj": [g + u for g, u in zip(w[0], w[1])],
+            f"{block}.experts.down_proj": w[2]}
+
+
+def transposed(block, w):
+    return {name: [turned(m) for m in value] for name, value in fused(block, w).items()}
+
+
+def granite(block, w):
+    return {f"{block}.input_linear.weight": [g + u for g, u in zip(w[0], w[1])],
+            f"{block}.output_linear.weight": w[2]}
+
+
+def shared_in(name, gated=True):
+    return lambda block, s: {f"{block}.{name}.{part}_proj.weight": m
+                             for part, m in zip(("gate", "up", "down"), s)
+                             if gated or part != "gate"}
+
+
+def shared_beside(block, s):
+    layer = block.rsplit(".", 1)[0]
+    return {f"{layer}.shared_mlp.input_linear.weight": s[0] + s[1],
+            f"{layer}.shared_mlp.output_linear.weight": s[2]}
+
+
+MLP, SPARSE, FEED = ("model.layers.1." + name for name in ("mlp", "block_sparse_moe", "feed_forward"))
+MANY = {"num_experts": E, "num_experts_per_tok": 3, "moe_intermediate_size": I}
+LOCAL = {"num_local_experts": E, "num_experts_per_tok": 3, "intermediate_size": I}
+ROUTED = {"n_routed_experts": E, "num_experts_per_tok": 3, "moe_intermediate_size": I}
+GROUPS = {"n_group": 4, "topk_group": 2, "norm_topk_prob": True, "routed_scaling_factor": 2.5}
+V3 = {"score": "sigmoid", "bias": True, "k": 3, "norm": 1e-20, "scale": 2.5, "groups": (4, 2)}
+QWEN = {"score": "softmax", "k": 3, "norm": 0.0, "block": MLP, "router": "gate.weight"}
+GATED = {"shared": I, "sigma": True, "shared_at": shared_in("shared_expert")}
+
+CASES = {
+    "jamba": dict(score="softmax", k=3, block=FEED, router="router.weight", experts=named,
+                  config={"num_experts": E, "num_experts_per_tok": 3, "intermediate_size": I}),
+    "ernie4_5_moe": dict(
+        score="softmax", bias=True, k=3, norm=0.0, block=MLP, router="gate.weight", experts=named,
+        bias_at="moe_statics.e_score_correction_bias", bias_rows=1, shared=2 * I,
+        shared_at=shared_in("shared_experts"),
+        config={"moe_num_experts": E, "moe_k": 3, "moe_intermediate_size": I,
+                "moe_num_shared_experts": 2, "use_bias": False, "moe_norm_min": 1e-12}),
+    "hunyuan_v1_moe": dict(
+        score="softmax", k=3, norm=0.0, block=MLP, router="gate.wg.weight", experts=named, shared=I,
+        shared_at=shared_in("shared_mlp"),
+        config={"num_experts": E, "moe_topk": [1, 3], "intermediate_size": I}),
+    "arctic": dict(score="softmax", k=2, norm=0.0, block=SPARSE, router="gate.weight",
+                   experts=numbered, config=dict(LOCAL, num_experts_per_tok=2)),
+    "qwen3_next": dict(QWEN, **GATED, experts=named,
+                       config=dict(MANY, norm_topk_prob=True, shared_expert_intermediate_size=I)),
+    "qwen3_5_moe": dict(QWEN, **GATED, experts=fused, outer="model.language_model.",
+                        nested=("text_config",),
+                        config=dict(MANY, shared_expert_intermediate_size=I)),
+    "qwen3_vl_moe": dict(QWEN, experts=transposed, outer="model.language_model.",
+                         nested=("text_config",), config=MANY),
+    "qwen3_omni_moe": dict(QWEN, experts=named, outer="thinker.model.",
+                           nested=("thinker_config", "text_config"),
+                           config=dict(MANY, norm_topk_prob=True)),
+    "granitemoe": dict(score="none", k=3, norm="softmax", block=SPARSE,
+                       router="router.layer.weight", experts=granite, config=LOCAL),
+    "granitemoehybrid": dict(score="none", k=3, norm="softmax", block=SPARSE,
+                             router="router.layer.weight", experts=granite, shared=10,
+                             shared_at=shared_beside,
+                             config=dict(LOCAL, shared_intermediate_size=10)),
+    "glm4_moe_lite": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I,
+                          bias_at="gate.e_score_correction_bias",
+                          shared_at=shared_in("shared_experts"),
+                          config=dict(ROUTED, **GROUPS, n_shared_experts=1)),
+    "dots1": dict(V3, block=MLP, router="gate.weight", experts=named, shared=2 * I,
+                  bias_at="gate.e_score_correction_bias", shared_at=shared_in("shared_experts"),
+                  config=dict(ROUTED, **GROUPS, n_shared_experts=2, scoring_func="noaux_tc")),
+    "exaone_moe": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I,
+                       bias_at="gate.e_score_correction_bias",
+                       shared_at=shared_in("shared_experts"),
+                       config=dict(MANY, **GROUPS, num_shared_experts=1)),
+    "bailing_hybrid": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I,
+                           bias_at="gate.expert_bias", shared_at=shared_in("shared_experts"),
+                           config=dict(MANY, **GROUPS, num_shared_experts=1)),
+    "kimi_linear": dict(score="sigmoid", bias=True, k=3, norm=1e-20, scale=2.446, block=SPARSE,
+                        router="gate.weight", experts=numbered, shared=I,
+                        bias_at="gate.e_score_correction_bias",
+                        shared_at=shared_in("shared_experts"),
+                        config={"num_experts": E, "num_experts_per_token": 3,
+                                "moe_intermediate_size": I, "num_shared_experts": 1,
+                                "routed_scaling_factor": 2.446, "num_expert_group": 1}),
+    "afmoe": dict(score="sigmoid", bias=True, k=3, norm=1e-20, scale=2.826, block=MLP,
+                  router="router.gate.weight", experts=named, shared=I, bias_at="expert_bias",
+                  shared_at=shared_in("shared_experts"),
+                  config=dict(MANY, num_shared_experts=1, route_scale=2.826, route_norm=True)),
+    "minimax_m2": dict(score="sigmoid", bias=True, k=3, norm=0.0, block=SPARSE,
+                       router="gate.weight", experts=numbered,
+                       bias_at="e_score_correction_bias", config=LOCAL),
+    "minimax_m3_vl": dict(score="sigmoid", bias=True, k=3, norm=0.0, sum_scale=2.0, block=SPARSE,
+                          router="gate.weight", experts=numbered, act=clamped, shared=10,
+                          bias_at="e_score_correction_bias", outer="language_model.model.",
+                          nested=("text_config",), shared_at=shared_in("shared_experts"),
+                          config=dict(LOCAL, shared_intermediate_size=10, swiglu_limit=1.5)),
+    "lfm2_moe": dict(score="sigmoid", bias=True, k=3, norm=1e-6, scale=1.5, block=FEED,
+                     router="gate.weight", experts=numbered, bias_at="expert_bias",
+                     config=dict(MANY, use_expert_bias=True, norm_topk_prob=True,
+                                 routed_scaling_factor=1.5)),
+    "nemotron_h": dict(V3, block="backbone.layers.1.mixer", router="gate.weight", experts=ungated,
+                       act=relu2, bias_at="gate.e_score_correction_bias", shared=10,
+                       shared_at=shared_in("shared_experts", gated=False),
+                       config=dict(ROUTED, **GROUPS, moe_shared_expert_intermediate_size=10,
+                                   mlp_hidden_act="relu2", n_shared_experts=1)),
+    "laguna": dict(score="sigmoid", bias=True, k=3, norm=0.0, sum_scale=1.7, block=MLP,
+                   router="gate.weight", experts=named, shared=10,
+                   bias_at="experts.e_score_correction_bias",
+                   shared_at=shared_in("shared_expert"),
+                   config=dict(MANY, shared_expert_intermediate_size=10,
+                               moe_routed_scaling_factor=1.7,
+                               moe_router_logit_softcapping=0.0)),
+}
+
+
+def write(model_type, case, folder):
+    """The checkpoint, an input and what the layer gives for it."""
+    router, bias = matrix(E, H, 0.6), matrix(1, E, 0.2)[0]
+    experts = [[matrix(I, H) for _ in range(E)], [matrix(I, H) for _ in range(E)],
+               [matrix(H, I) for _ in range(E)]]
+    width = case.get("shared", 0)
+    shared = (matrix(width, H), matrix(width, H), matrix(H, width))
+    sigma = matrix(1, H)
+    act = case.get("act", silu)
+
+    block = case["block"].replace("model.", case.get("outer", "model."), 1)
+    tensors = {f"{block}.{case['router']}": router, **case["experts"](block, experts)}
+    if case.get("bias"):
+        tensors[f"{block}.{case['bias_at']}"] = [bias] if case.get("bias_rows") else bias
+    if width:
+        tensors.update(case["shared_at"](block, shared))
+    if case.get("sigma"):
+        tensors[f"{block}.shared_expert_gate.weight"] = sigma
+
+    out = {"hidden_states": [], "router_logits": [], "topk_ids": [], "topk_weights": []}
+    tokens = matrix(T, H, 1.0)
+    for x in tokens:
+        logits = times(router, x)
+        ids, weights = route(case, logits, bias)
+        y = [0.0] * H
+        for e, weight in zip(ids, weights):
+            one = mlp(x, experts[0][e], experts[1][e], experts[2][e], act)
+            y = [a + case.get("sum_scale", 1.0) * weight * b for a, b in zip(y, one)]
+        if width:
+            factor = sigmoid(times(sigma, x)[0]) if case.get("sigma") else 1.0
+            y = [a + factor * b for a, b in zip(y, mlp(x, *shared, act))]
+        for name, value in zip(out, (y, logits, ids, weights)):
+            out[name].append(value)
+
+    config = dict(case["config"], hidden_size=H, num_hidden_layers=2)
+    for key in reversed(case.get("nested", ())):
+        config = {key: config}
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/config.json", "w", encoding="utf-8") as file:
+        json.dump(dict(config, model_type=model_type, torch_dtype="float32"), file)
+    save(f"{folder}/model.safetensors", tensors)
+    save(f"{folder}/input-T{T}.safetensors", {"hidden_states": tokens})
+    save(f"{folder}/expect-T{T}.safetensors", out)
+
+
+def main(folder, arguments):
+    for number, (model_type, case) in enumerate(CASES.items()):
+        random.seed(number)
+        path = f"{folder}/{model_type}"
+        write(model_type, case, path)
+        run = subprocess.run(["moe-run", path, f"--expect={path}", "--rtol=1e-5"] + arguments,
+                             capture_output=True, text=True, check=False)
+        good = run.returncode == 0 and "  ok (tolerance" in run.stdout
+        print(f"{model_type}: " + ("ok" if good else run.stdout + run.stderr))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
