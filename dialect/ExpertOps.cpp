@@ -363,8 +363,57 @@ std::pair<int64_t, int64_t> DequantizeOp::getBlockShape() {
   return {row.blockRows, row.blockCols};
 }
 
+Value DequantizeOp::getZeros() {
+  return semantics::lookup(getFormat().getValue()).zeros ? getExtras()[0]
+                                                         : Value();
+}
+
+Value DequantizeOp::getMatrixScales() {
+  const semantics::QuantRow &row = semantics::lookup(getFormat().getValue());
+  return row.matrixScale == semantics::MatrixScale::None
+             ? Value()
+             : getExtras()[row.zeros ? 1 : 0];
+}
+
+Value DequantizeOp::getColumnGroups() {
+  const semantics::QuantRow &row = semantics::lookup(getFormat().getValue());
+  unsigned before = (row.zeros ? 1 : 0) +
+                    (row.matrixScale != semantics::MatrixScale::None ? 1 : 0);
+  return getExtras().size() > before ? getExtras()[before] : Value();
+}
+
+/// Codes, scales and what the row has beyond them: as many operands as that.
+static LogicalResult verifyOperandCount(DequantizeOp op,
+                                        const semantics::QuantRow &row) {
+  unsigned least = 2;
+  std::string expected = "codes, scales";
+  if (row.zeros) {
+    ++least;
+    expected += ", zeros";
+  }
+  if (row.matrixScale != semantics::MatrixScale::None) {
+    ++least;
+    expected += ", matrix scales";
+  }
+  if (row.columnGroups)
+    expected += ", optionally column groups";
+  unsigned given = op->getNumOperands();
+  if (given < least || given > least + (row.columnGroups ? 1 : 0))
+    return op.emitOpError() << "expects operands (" << expected << ") for "
+                            << row.name << ", got " << given << " operands";
+  return success();
+}
+
+static Type codeElement(const semantics::QuantRow &row, MLIRContext *context) {
+  if (row.code == semantics::CodeKind::E4M3FN)
+    return Float8E4M3FNType::get(context);
+  return IntegerType::get(context, row.wordBits);
+}
+
 LogicalResult DequantizeOp::verify() {
   const semantics::QuantRow &row = semantics::lookup(getFormat().getValue());
+  if (failed(verifyOperandCount(*this, row)))
+    return failure();
   bool blockGiven = row.blockRows == 0;
   if (blockGiven != getBlock().has_value())
     return emitOpError() << (blockGiven ? "expects" : "expects no")
@@ -380,47 +429,78 @@ LogicalResult DequantizeOp::verify() {
     return emitOpError() << "expects a static result [N, K] or [E, N, K] of a "
                             "float type, got "
                          << result;
-  // dequantize_c1, dequantize_c2
-  SmallVector<int64_t> lead(result.getShape().drop_back(2));
+  ArrayRef<int64_t> lead = result.getShape().drop_back(2);
   int64_t rows = result.getDimSize(result.getRank() - 2);
   int64_t cols = result.getDimSize(result.getRank() - 1);
   auto [blockRows, blockCols] = getBlockShape();
-  SmallVector<int64_t> codeShape(lead), scaleShape(lead);
-  scaleShape.push_back(llvm::divideCeil(rows, blockRows));
-  scaleShape.push_back(llvm::divideCeil(cols, blockCols));
-  codeShape.push_back(rows);
-  if (row.codesPerByte == 1) {
-    codeShape.push_back(cols);
-  } else {
-    if (cols % blockCols != 0)
-      return emitOpError() << "expects K to be a multiple of " << blockCols
-                           << " for " << row.name << ", got K = " << cols;
-    codeShape.push_back(cols / blockCols);
-    codeShape.push_back(blockCols / row.codesPerByte);
+  if (!blockGiven && cols % blockCols != 0)
+    return emitOpError() << "expects K to be a multiple of " << blockCols
+                         << " for " << row.name << ", got K = " << cols;
+  auto expects = [&](Value operand, StringRef what, ArrayRef<int64_t> inner,
+                     Type element) -> LogicalResult {
+    SmallVector<int64_t> shape(lead);
+    shape.append(inner.begin(), inner.end());
+    auto type = RankedTensorType::get(shape, element);
+    if (operand.getType() == type)
+      return success();
+    return emitOpError() << "expects " << what << " " << type << " for "
+                         << row.name << ", got " << operand.getType();
+  };
+  auto words = [&](int64_t count) -> int64_t {
+    return llvm::divideCeil(count, row.codesPerWord);
+  };
+
+  // dequantize_c1
+  SmallVector<int64_t> codeShape = {rows, words(cols)};
+  if (row.along == semantics::PackedAlong::Rows)
+    codeShape = {words(rows), cols};
+  if (row.nested)
+    codeShape = {rows, cols / blockCols, words(blockCols)};
+  Type word = codeElement(row, getContext());
+  if (failed(expects(getCodes(), "codes", codeShape, word)))
+    return failure();
+
+  // dequantize_c2
+  const SmallVector<int64_t> scaleShape = {
+      int64_t(llvm::divideCeil(rows, blockRows)),
+      int64_t(llvm::divideCeil(cols, blockCols))};
+  auto floats = [&](Value operand, StringRef what,
+                    ArrayRef<int64_t> inner) -> LogicalResult {
+    SmallVector<int64_t> shape(lead);
+    shape.append(inner.begin(), inner.end());
+    RankedTensorType type = tensorOf(operand);
+    if (type.getShape() == ArrayRef(shape) && isFloatTensor(type))
+      return success();
+    InFlightDiagnostic diag = emitOpError() << "expects " << what << " [";
+    llvm::interleaveComma(shape, diag);
+    return diag << "] of a float type for " << row.name << ", got " << type;
+  };
+  switch (row.scale) {
+  case semantics::ScaleKind::Float:
+    if (failed(floats(getScales(), "scales", scaleShape)))
+      return failure();
+    break;
+  case semantics::ScaleKind::E8M0:
+  case semantics::ScaleKind::E4M3FN: {
+    Type element = row.scale == semantics::ScaleKind::E8M0
+                       ? Type(IntegerType::get(getContext(), 8))
+                       : Type(Float8E4M3FNType::get(getContext()));
+    if (failed(expects(getScales(), "scales", scaleShape, element)))
+      return failure();
+    break;
   }
-  RankedTensorType codes = tensorOf(getCodes());
-  bool codeType = row.code == semantics::CodeKind::E4M3FN
-                      ? isa<Float8E4M3FNType>(codes.getElementType())
-                      : codes.getElementType().isSignlessInteger(8);
-  if (codes.getShape() != ArrayRef(codeShape) || !codeType)
-    return emitOpError() << "expects codes "
-                         << RankedTensorType::get(
-                                codeShape,
-                                row.code == semantics::CodeKind::E4M3FN
-                                    ? Type(Float8E4M3FNType::get(getContext()))
-                                    : Type(IntegerType::get(getContext(), 8)))
-                         << " for " << row.name << ", got " << codes;
-  RankedTensorType scales = tensorOf(getScales());
-  bool scaleType = row.scale == semantics::ScaleKind::Float
-                       ? isFloatTensor(scales)
-                       : scales.getElementType().isSignlessInteger(8);
-  if (scales.getShape() != ArrayRef(scaleShape) || !scaleType) {
-    InFlightDiagnostic diag = emitOpError() << "expects scales [";
-    llvm::interleaveComma(scaleShape, diag);
-    return diag << "] of "
-                << (row.scale == semantics::ScaleKind::Float ? "a float type"
-                                                             : "i8")
-                << " for " << row.name << ", got " << scales;
   }
+
+  // dequantize_c4
+  if (Value zeros = getZeros())
+    if (failed(expects(zeros, "zeros", {words(scaleShape[0]), scaleShape[1]},
+                       word)))
+      return failure();
+  if (Value scales = getMatrixScales())
+    if (failed(floats(scales, "matrix scales", {1, 1})))
+      return failure();
+  if (Value groups = getColumnGroups())
+    return expects(groups, "column groups", {cols},
+                   IntegerType::get(getContext(), 32));
   return success();
 }

@@ -128,33 +128,50 @@ def Moe_ActivateOp : Moe_Op<"activate", [Pure]> {
 def Moe_DequantizeOp : Moe_Op<"dequantize", [Pure]> {
   let summary = "weights from codes and scales";
   let description = [{
-    Decodes stored weights by a row of the format table: value * scale, in real
-    arithmetic, rounded once to the result type. A producer: it is never an
-    attribute of a matmul. Decoded at bind time unless a kernel fuses it.
+    Decodes stored weights by a row of the format table: (code - zero) * scale,
+    in real arithmetic, rounded once to the result type. A producer: it is never
+    an attribute of a matmul. Decoded at bind time unless a kernel fuses it.
+
+    What a format has beyond codes and scales follows them, in this order: its
+    zeros, the scales of whole matrices, and, where columns were reordered, the
+    group of each column.
 
     Rules:
-    - dequantize_c1: fp8_block: codes [E?, N, K] of f8E4M3FN, scales
-      [E?, ceil(N/rows), ceil(K/columns)], `block [rows, columns]` given.
-    - dequantize_c2: mxfp4: codes [E?, N, K/32, 16] and scales [E?, N, K/32] of
-      i8, no block.
+    - dequantize_c1: codes [E?, N, K] of the format's element, or [E?, N, K/32,
+      16] for mxfp4; of packed codes K, or N, counts words: 8 codes of 4 bits in
+      an i32, 2 in an i8, the last one may be used in part.
+    - dequantize_c2: scales [E?, ceil(N/rows), ceil(K/columns)]; `block [rows,
+      columns]` is given exactly where the format has no block of its own, whose
+      columns divide K.
     - dequantize_c3: the result is a float tensor [E?, N, K].
+    - dequantize_c4: zeros are words along rows, one code a scale; the scales of
+      matrices are floats [E?, 1, 1]; groups are i32 [E?, K].
 
     ```mlir
     %w = moe.dequantize fp8_block %codes, %scales block [128, 128]
         : tensor<8x192x256xf8E4M3FN>, tensor<8x2x2xf32> -> tensor<8x192x256xf32>
+    %v = moe.dequantize gptq_int4 %c, %s, %z, %g block [1, 32]
+        : tensor<8x96x8xi32>, tensor<8x96x2xf16>, tensor<8x12x2xi32>, tensor<8x64xi32>
+        -> tensor<8x96x64xbf16>
     ```
   }];
   let arguments = (ins Moe_QuantFormatAttr:$format, AnyRankedTensor:$codes,
-      AnyRankedTensor:$scales, OptionalAttr<DenseI64ArrayAttr>:$block);
+      AnyRankedTensor:$scales, Variadic<AnyRankedTensor>:$extras,
+      OptionalAttr<DenseI64ArrayAttr>:$block);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    custom<QuantFormat>($format) $codes `,` $scales (`block` $block^)? attr-dict
-    `:` type($codes) `,` type($scales) `->` type($result)
+    custom<QuantFormat>($format) $codes `,` $scales (`,` $extras^)?
+    (`block` $block^)? attr-dict
+    `:` type($codes) `,` type($scales) (`,` type($extras)^)? `->` type($result)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Elements of one scale along rows and columns, from the op or the table.
     std::pair<int64_t, int64_t> getBlockShape();
+    /// What the format has beyond codes and scales; null where it has not.
+    ::mlir::Value getZeros();
+    ::mlir::Value getMatrixScales();
+    ::mlir::Value getColumnGroups();
   }];
 }
 

@@ -56,8 +56,8 @@ def Moe_QuantFormatAttr
     : Moe_TableAttr<"QuantFormat", "quant_format", "QuantFormat"> {
   let summary = "a quantized weight format: a row of the format table";
   let description = [{
-    `fp8_block` or `mxfp4`: how codes are packed and which scale belongs to
-    which. In the ops' assembly the row's name stands alone.
+    `fp8_block`, `mxfp4`, `gptq_int4`, ...: how codes are packed and which scale
+    belongs to which. In the ops' assembly the row's name stands alone.
 
     ```mlir
     #moe.quant_format<fp8_block>

@@ -42,7 +42,6 @@ EQUIVALENT = [
     ("dialect/plan/Groups.cpp", r"ids\.size\(\) >", r"> -> >=", "the bound itself takes 8 GiB of ids to reach"),
     ("dialect/semantics/Expr.cpp", r"char buffer\[32\]", r"32 -> \d+", "more than the longest text needs"),
     ("dialect/semantics/QuantFormat.cpp", r"code < N", r"0 -> 1", "code 0 is +0, which the array starts with"),
-    ("dialect/semantics/QuantFormat.cpp", r"bits = 8 /", r"8 -> 9", "9 / 2 is 4 too, and a byte has no ninth bit"),
     ("runtime/reference/Matmul.cpp", r"k(Rows|Columns|Depth) =", r"\d+ -> \d+", "any block size will do"),
     ("runtime/reference/Matmul.cpp", r"row\[i\] =", r"< -> <=|0 -> 1", "sums of missing rows are dropped, whatever they read"),
     ("runtime/reference/Matmul.cpp", r"(k0 < k|n0 < n);", r"< -> <=", "one more block, which is empty"),

@@ -440,54 +440,128 @@ Value ElementReader::activate(ActivateOp op, ArrayRef<Value> indices) {
   return l.toFloat(value, getElementTypeOrSelf(op.getType()));
 }
 
-/// An element of a decoded weight, rounded once. The values of codes are a
-/// table of the image.
+/// Numbers as a table of the image.
+Value ElementReader::lookup(ArrayRef<double> numbers, Value index) {
+  Type f32 = l.b.getF32Type();
+  SmallVector<float> table;
+  for (double number : numbers)
+    table.push_back(static_cast<float>(number));
+  Value data = frame.constantData(DenseElementsAttr::get(
+      RankedTensorType::get({static_cast<int64_t>(table.size())}, f32),
+      ArrayRef<float>(table)));
+  return l.loadElement(f32, data, index);
+}
+
+/// The code of element `index` of a word, counted along the packed side.
+Value ElementReader::codeInWord(const semantics::QuantRow &format, Value word,
+                                Value index) {
+  Value code = arith::ExtUIOp::create(l.b, l.loc, l.b.getI64Type(), word);
+  const int64_t perWord = format.codesPerWord, bits = format.codeBits();
+  if (perWord == 1)
+    return code;
+  Value slot = l.rem(index, perWord);
+  if (format.evenFirst)
+    slot = l.add(l.div(slot, 2), l.mul(l.rem(slot, 2), perWord / 2));
+  code = arith::ShRUIOp::create(l.b, l.loc, code, l.mul(slot, bits));
+  return arith::AndIOp::create(l.b, l.loc, code, l.i64((1 << bits) - 1));
+}
+
+/// An element of a decoded weight, rounded once.
 Value ElementReader::dequantize(DequantizeOp op, ArrayRef<Value> indices) {
   const semantics::QuantRow &format =
       semantics::lookup(op.getFormat().getValue());
   auto [blockRows, blockCols] = op.getBlockShape();
   Value row = indices[indices.size() - 2], column = indices.back();
-  Values outer(indices.drop_back(2)), codeAt(indices), scaleAt(outer);
-  scaleAt.append({l.div(row, blockRows), l.div(column, blockCols)});
-  if (format.codesPerByte > 1) {
-    codeAt = scaleAt;
-    codeAt.push_back(l.div(l.rem(column, blockCols), format.codesPerByte));
-  }
-  Type i64 = l.b.getI64Type(), f32 = l.b.getF32Type();
-  auto unsignedByte = [&](Value byte) {
-    return arith::ExtUIOp::create(l.b, l.loc, i64, byte);
+  const Values outer(indices.drop_back(2));
+  auto at = [&](Value y, Value x) {
+    Values all = outer;
+    all.append({y, x});
+    return all;
   };
-  Value code = unsignedByte(read(op.getCodes(), codeAt));
-  if (format.codesPerByte > 1) {
-    const int64_t bits = 8 / format.codesPerByte;
-    Value shift = l.mul(l.rem(column, format.codesPerByte), bits);
-    code = arith::ShRUIOp::create(l.b, l.loc, code, shift);
-    code = arith::AndIOp::create(l.b, l.loc, code, l.i64((1 << bits) - 1));
+  Type f32 = l.b.getF32Type(), f64 = l.b.getF64Type();
+
+  // A column group that does not exist makes the weight NaN.
+  Value scaleRow = l.div(row, blockRows), scaleCol, exists;
+  if (Value groups = op.getColumnGroups()) {
+    Values place = outer;
+    place.push_back(column);
+    Value group = l.toI64(read(groups, place));
+    Value last = l.i64(
+        cast<RankedTensorType>(op.getScales().getType()).getShape().back() - 1);
+    scaleCol = l.max(l.i64(0), l.min(group, last));
+    exists = l.equal(group, scaleCol);
+  } else {
+    scaleCol = l.div(column, blockCols);
   }
-  SmallVector<float> table;
-  for (double value : semantics::codeValues(format.code))
-    table.push_back(static_cast<float>(value));
-  Value values = frame.constantData(DenseElementsAttr::get(
-      RankedTensorType::get({static_cast<int64_t>(table.size())}, f32),
-      ArrayRef<float>(table)));
-  Value number = l.loadElement(f32, values, code);
-  Value scale = read(op.getScales(), scaleAt);
+
+  const int64_t perWord = format.codesPerWord;
+  const bool alongRows = format.along == semantics::PackedAlong::Rows;
+  Values codeAt = alongRows ? at(l.div(row, perWord), column)
+                            : at(row, l.div(column, perWord));
+  if (format.nested) {
+    codeAt = at(row, l.div(column, blockCols));
+    codeAt.push_back(l.div(l.rem(column, blockCols), perWord));
+  }
+  Value code =
+      codeInWord(format, read(op.getCodes(), codeAt), alongRows ? row : column);
+  Value number = lookup(semantics::codeValues(format.code), code);
+  Value zero;
+  if (op.getZeros())
+    zero = lookup(
+        semantics::codeValues(format.code),
+        codeInWord(format,
+                   read(op.getZeros(), at(l.div(scaleRow, perWord), scaleCol)),
+                   scaleRow));
+  // Differences of codes are exact.
+  if (zero)
+    number = arith::SubFOp::create(l.b, l.loc, number, zero);
+  if (format.zeroOffset != 0)
+    number = arith::SubFOp::create(
+        l.b, l.loc, number,
+        l.constant(f32, static_cast<double>(format.zeroOffset)));
+
+  Value scale = read(op.getScales(), at(scaleRow, scaleCol));
+  auto byte = [&] {
+    return arith::ExtUIOp::create(l.b, l.loc, l.b.getI64Type(), scale);
+  };
+  switch (format.scale) {
+  case semantics::ScaleKind::Float:
+    break;
+  case semantics::ScaleKind::E8M0: {
+    SmallVector<double> powers;
+    for (unsigned exponent = 0; exponent < 256; ++exponent)
+      powers.push_back(semantics::e8m0Value(exponent));
+    scale = lookup(powers, byte());
+    break;
+  }
+  case semantics::ScaleKind::E4M3FN:
+    scale = lookup(semantics::codeValues(semantics::CodeKind::E4M3FN), byte());
+    break;
+  }
+  // A product in f32 is rounded already; one in f64 is exact. A second scale
+  // would round it again.
   Type result = getElementTypeOrSelf(op.getType());
-  if (format.scale == semantics::ScaleKind::E8M0) {
-    table.clear();
-    for (unsigned byte = 0; byte < 256; ++byte)
-      table.push_back(static_cast<float>(semantics::e8m0Value(byte)));
-    Value powers = frame.constantData(DenseElementsAttr::get(
-        RankedTensorType::get({256}, f32), ArrayRef<float>(table)));
-    scale = l.loadElement(f32, powers, unsignedByte(scale));
-  }
-  // A product in f32 is rounded already; one in f64 is exact.
-  Type product = result.isF32() || format.scale == semantics::ScaleKind::E8M0
+  Value ofMatrix;
+  if (Value scales = op.getMatrixScales())
+    ofMatrix = read(scales, at(l.i64(0), l.i64(0)));
+  Type product = !ofMatrix && (result.isF32() ||
+                               format.scale == semantics::ScaleKind::E8M0)
                      ? f32
-                     : Type(l.b.getF64Type());
+                     : f64;
   Value exact = arith::MulFOp::create(l.b, l.loc, l.toFloat(number, product),
                                       l.toFloat(scale, product));
-  return l.toFloat(exact, result);
+  if (ofMatrix) {
+    ofMatrix = l.toFloat(ofMatrix, f64);
+    if (format.matrixScale == semantics::MatrixScale::Factor)
+      exact = arith::MulFOp::create(l.b, l.loc, exact, ofMatrix);
+    else
+      exact = arith::DivFOp::create(l.b, l.loc, exact, ofMatrix);
+  }
+  Value rounded = l.toFloat(exact, result);
+  return exists ? l.select(exists, rounded,
+                           l.constant(result,
+                                      std::numeric_limits<double>::quiet_NaN()))
+                : rounded;
 }
 
 /// An element of a token's row, times its slot's scale. Rows that no slot has

@@ -95,6 +95,9 @@ private:
                           mlir::ArrayRef<mlir::Value> indices);
   mlir::Value activate(ActivateOp op, mlir::ArrayRef<mlir::Value> indices);
   mlir::Value dispatch(DispatchOp op, mlir::ArrayRef<mlir::Value> indices);
+  mlir::Value lookup(mlir::ArrayRef<double> numbers, mlir::Value index);
+  mlir::Value codeInWord(const semantics::QuantRow &format, mlir::Value word,
+                         mlir::Value index);
   mlir::Value dequantize(DequantizeOp op, mlir::ArrayRef<mlir::Value> indices);
   mlir::Value move(mlir::Operation *op, mlir::ArrayRef<mlir::Value> indices);
 

@@ -68,13 +68,114 @@ static constexpr std::array<double, 256> e4m3Values = [] {
 }();
 static constexpr std::array<double, 16> e2m1Values = decodeAll<16>(e2m1);
 
+/// A code is its number.
+template <size_t N, int First>
+static constexpr std::array<double, N> integers = [] {
+  std::array<double, N> values = {};
+  for (size_t code = 0; code < N; ++code) {
+    int number = static_cast<int>(code);
+    values[code] = number < First + static_cast<int>(N)
+                       ? number
+                       : number - static_cast<int>(N);
+  }
+  return values;
+}();
+
+/// Codes of 4 bits, 8 a word of 32, and groups of columns that the op gives.
+static constexpr QuantRow int4(QuantFormat id, std::string_view name,
+                               std::string_view source) {
+  QuantRow row = {id,
+                  name,
+                  CodeKind::UInt4,
+                  ScaleKind::Float,
+                  /*wordBits=*/32,
+                  /*codesPerWord=*/8,
+                  /*blockRows=*/0,
+                  /*blockCols=*/0};
+  row.source = source;
+  return row;
+}
+
+static constexpr QuantRow gptqInt4(QuantFormat id, std::string_view name,
+                                   std::string_view source,
+                                   int64_t zeroOffset) {
+  QuantRow row = int4(id, name, source);
+  row.zeros = row.columnGroups = true;
+  row.zeroOffset = zeroOffset;
+  return row;
+}
+
+static constexpr QuantRow awqInt4 = [] {
+  QuantRow row =
+      int4(QuantFormat::AwqInt4, "awq_int4", "AutoAWQ, version gemm");
+  row.along = PackedAlong::Rows;
+  row.evenFirst = row.zeros = true;
+  return row;
+}();
+
+static constexpr QuantRow packedInt4(QuantFormat id, std::string_view name,
+                                     bool zeros) {
+  QuantRow row = int4(id, name, "compressed-tensors pack-quantized");
+  row.columnGroups = true;
+  row.zeros = zeros;
+  row.zeroOffset = zeros ? 0 : 8;
+  return row;
+}
+
+static constexpr QuantRow mxfp4 = [] {
+  QuantRow row = {QuantFormat::Mxfp4, "mxfp4",
+                  CodeKind::E2M1,     ScaleKind::E8M0,
+                  /*wordBits=*/8,     /*codesPerWord=*/2,
+                  /*blockRows=*/1,
+                  /*blockCols=*/32};
+  row.nested = true;
+  row.source = "OCP Microscaling Formats v1.0; gpt-oss";
+  return row;
+}();
+
+static constexpr QuantRow nvfp4(QuantFormat id, std::string_view name,
+                                std::string_view source, MatrixScale scale) {
+  QuantRow row = {id,
+                  name,
+                  CodeKind::E2M1,
+                  ScaleKind::E4M3FN,
+                  /*wordBits=*/8,
+                  /*codesPerWord=*/2,
+                  /*blockRows=*/1,
+                  /*blockCols=*/16};
+  row.matrixScale = scale;
+  row.source = source;
+  return row;
+}
+
+static constexpr QuantRow bytes(QuantFormat id, std::string_view name,
+                                CodeKind code, std::string_view source) {
+  QuantRow row = {id,
+                  name,
+                  code,
+                  ScaleKind::Float,
+                  /*wordBits=*/8,
+                  /*codesPerWord=*/1,
+                  /*blockRows=*/0,
+                  /*blockCols=*/0};
+  row.source = source;
+  return row;
+}
+
 static constexpr QuantRow rows[] = {
-    {QuantFormat::Fp8Block, "fp8_block", CodeKind::E4M3FN, ScaleKind::Float,
-     /*codesPerByte=*/1, /*blockRows=*/0, /*blockCols=*/0,
-     "DeepSeek-V3 weight_scale_inv"},
-    {QuantFormat::Mxfp4, "mxfp4", CodeKind::E2M1, ScaleKind::E8M0,
-     /*codesPerByte=*/2, /*blockRows=*/1, /*blockCols=*/32,
-     "OCP Microscaling Formats v1.0; gpt-oss"},
+    bytes(QuantFormat::Fp8Block, "fp8_block", CodeKind::E4M3FN,
+          "DeepSeek-V3 weight_scale_inv; compressed-tensors float-quantized"),
+    mxfp4,
+    gptqInt4(QuantFormat::GptqInt4, "gptq_int4", "AutoGPTQ", 1),
+    gptqInt4(QuantFormat::GptqV2Int4, "gptq_v2_int4", "GPTQModel gptq_v2", 0),
+    awqInt4,
+    packedInt4(QuantFormat::PackedInt4, "packed_int4", false),
+    packedInt4(QuantFormat::PackedInt4Zeros, "packed_int4_zeros", true),
+    bytes(QuantFormat::Int8, "int8", CodeKind::Int8,
+          "compressed-tensors int-quantized"),
+    nvfp4(QuantFormat::Nvfp4, "nvfp4", "modelopt NVFP4", MatrixScale::Factor),
+    nvfp4(QuantFormat::Nvfp4Divisor, "nvfp4_divisor",
+          "compressed-tensors nvfp4-pack-quantized", MatrixScale::Divisor),
 };
 
 std::span<const QuantRow> moe::semantics::quantFormats() { return rows; }
@@ -94,6 +195,10 @@ std::span<const double> moe::semantics::codeValues(CodeKind kind) {
     return e4m3Values;
   case CodeKind::E2M1:
     return e2m1Values;
+  case CodeKind::UInt4:
+    return integers<16, 0>;
+  case CodeKind::Int8:
+    return integers<256, -128>;
   }
   return {};
 }
@@ -112,16 +217,51 @@ int64_t QuantShape::scaleIndex(int64_t row, int64_t col) const {
   return row / blockRows * scaleCols() + col / blockCols;
 }
 
+/// Words that hold `count` codes.
+static int64_t wordsOf(const QuantRow &format, int64_t count) {
+  return (count + format.codesPerWord - 1) / format.codesPerWord;
+}
+
+/// The slot of element `index` of a word.
+static unsigned slotOf(const QuantRow &format, int64_t index) {
+  auto slot = static_cast<unsigned>(index);
+  return format.evenFirst ? slot / 2 + slot % 2 * (format.codesPerWord / 2)
+                          : slot;
+}
+
 CodePosition moe::semantics::codePosition(const QuantRow &format,
                                           const QuantShape &shape, int64_t row,
                                           int64_t col) {
-  int64_t element = row * shape.cols + col;
-  return {element / format.codesPerByte,
-          static_cast<unsigned>(element % format.codesPerByte)};
+  int64_t perWord = format.codesPerWord;
+  if (format.along == PackedAlong::Rows)
+    return {row / perWord * shape.cols + col, slotOf(format, row % perWord)};
+  return {row * wordsOf(format, shape.cols) + col / perWord,
+          slotOf(format, col % perWord)};
 }
 
-uint8_t moe::semantics::codeInByte(const QuantRow &format, uint8_t byte,
-                                   unsigned sub) {
-  unsigned bits = 8 / format.codesPerByte;
-  return static_cast<uint8_t>(byte >> (sub * bits) & ((1u << bits) - 1));
+CodePosition moe::semantics::zeroPosition(const QuantRow &format,
+                                          const QuantShape &shape, int64_t row,
+                                          int64_t scaleCol) {
+  int64_t perWord = format.codesPerWord, scaleRow = row / shape.blockRows;
+  return {scaleRow / perWord * shape.scaleCols() + scaleCol,
+          slotOf(format, scaleRow % perWord)};
+}
+
+int64_t moe::semantics::codeWords(const QuantRow &format,
+                                  const QuantShape &shape) {
+  return format.along == PackedAlong::Rows
+             ? wordsOf(format, shape.rows) * shape.cols
+             : shape.rows * wordsOf(format, shape.cols);
+}
+
+int64_t moe::semantics::zeroWords(const QuantRow &format,
+                                  const QuantShape &shape) {
+  return format.zeros ? wordsOf(format, shape.scaleRows()) * shape.scaleCols()
+                      : 0;
+}
+
+uint8_t moe::semantics::codeInWord(const QuantRow &format, uint32_t word,
+                                   unsigned slot) {
+  unsigned bits = format.codeBits();
+  return static_cast<uint8_t>(word >> (slot * bits) & ((1u << bits) - 1));
 }

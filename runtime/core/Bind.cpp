@@ -153,7 +153,11 @@ Status Binder::addTensor(const abi::Param &param, Input &input,
   }
   if (!found)
     return inParam(param, found.takeError());
-  if (found->dtype != expected.dtype || found->shape != expected.shape)
+  // The IR's i8 is a byte, whatever its sign means to the kernel.
+  const bool sameType =
+      found->dtype == expected.dtype ||
+      (expected.dtype == DType::U8 && found->dtype == DType::I8);
+  if (!sameType || found->shape != expected.shape)
     return inParam(param, {ErrorId::WeightMismatch,
                            "tensor " + quote(name) + " is " +
                                shapeText(found->dtype, found->shape) +

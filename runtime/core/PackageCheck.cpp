@@ -43,7 +43,8 @@ bool isDType(uint8_t value) {
 /// Whether the numbers may be read as such: FlatBuffers' verifier looks only at
 /// where a list begins.
 bool isAligned(const flatbuffers::Vector<int64_t> &list) {
-  return reinterpret_cast<uintptr_t>(list.data()) % alignof(int64_t) == 0;
+  return list.size() == 0 ||
+         reinterpret_cast<uintptr_t>(list.data()) % alignof(int64_t) == 0;
 }
 
 /// Bytes of a tensor in the file; none if it is not one.

@@ -72,7 +72,10 @@ private:
 static std::string symbolOf(Role role) {
   return std::string(lookup(role).name);
 }
-static std::string scalesOf(Role role) { return symbolOf(role) + "_scales"; }
+static std::string extraOf(Role role, std::string_view name) {
+  return symbolOf(role) + "_" + std::string(name);
+}
+static std::string scalesOf(Role role) { return extraOf(role, "scales"); }
 
 void LayerBuilder::addParams(Role role, const Weight &weight) {
   auto add = [&](const std::string &symbol, const Param &param) {
@@ -80,8 +83,11 @@ void LayerBuilder::addParams(Role role, const Weight &weight) {
                     TypeAttr::get(param.type), param.source);
   };
   add(symbolOf(role), weight.values);
-  if (weight.quantized)
-    add(scalesOf(role), weight.quantized->scales);
+  if (!weight.quantized)
+    return;
+  add(scalesOf(role), weight.quantized->scales);
+  for (const auto &extra : weight.quantized->extras)
+    add(extraOf(role, extra.name), extra.param);
 }
 
 func::FuncOp LayerBuilder::addFunction() {
@@ -120,13 +126,16 @@ Value LayerBuilder::load(Role role) {
     return values;
   const Weight::Quantized &quantized = *weight->quantized;
   Value scales = value(scalesOf(role), quantized.scales);
+  SmallVector<Value> extras;
+  for (const auto &extra : quantized.extras)
+    extras.push_back(value(extraOf(role, extra.name), extra.param));
   DenseI64ArrayAttr block;
   if (quantized.block)
     block = builder.getDenseI64ArrayAttr(*quantized.block);
   return DequantizeOp::create(
       builder, loc, quantized.decoded,
       QuantFormatAttr::get(builder.getContext(), quantized.format), values,
-      scales, block);
+      scales, extras, block);
 }
 
 Value LayerBuilder::linear(Value input, Value weight, Value bias) {

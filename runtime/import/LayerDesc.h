@@ -22,6 +22,8 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <array>
+#include <string_view>
+#include <vector>
 
 namespace moe::import {
 
@@ -40,6 +42,12 @@ struct Weight {
     std::optional<std::array<int64_t, 2>> block;
     Param scales;
     mlir::RankedTensorType decoded;
+    /// Beyond codes and scales, in the op's order; named by the suffix.
+    struct Extra {
+      std::string_view name;
+      Param param;
+    };
+    std::vector<Extra> extras = {};
   };
   std::optional<Quantized> quantized;
 };

@@ -8,9 +8,9 @@
 
 #include "moe/runtime/import/Tensors.h"
 
-#include "moe/runtime/core/Os.h"
-
 #include "llvm/ADT/STLExtras.h"
+
+#include <numeric>
 
 using namespace moe;
 using namespace moe::import;
@@ -33,64 +33,6 @@ const Size &Sizes::of(char letter) const {
   default:
     return shared;
   }
-}
-
-//===----------------------------------------------------------------------===//
-// Quantization
-//===----------------------------------------------------------------------===//
-
-static Error unsupportedMethod(const std::string &where,
-                               const std::string &method) {
-  return {ErrorId::QuantizationUnsupported,
-          where + " '" + method +
-              "' is not supported; supported are fp8 (blocks) and mxfp4"};
-}
-
-Result<Quantization> import::readQuantization(const Config &config,
-                                              const std::string &folder) {
-  Quantization quantization;
-  std::string second = folder + "/hf_quant_config.json";
-  if (core::os::fileInfo(second)) {
-    Result<core::JsonValue> root = core::readJson(second);
-    if (!root)
-      return root.takeError();
-    if (auto inner = root->find("quantization"))
-      if (auto algorithm = inner->find("quant_algo")) {
-        Result<std::string> name = algorithm->asString();
-        if (!name)
-          return name.takeError();
-        return unsupportedMethod("'" + second + "': quantization.quant_algo",
-                                 *name);
-      }
-  }
-  std::optional<core::JsonValue> given = config.find("quantization_config");
-  if (!given)
-    return quantization;
-  Result<std::string> method = given->getString("quant_method");
-  if (!method)
-    return method.takeError();
-  if (*method == "mxfp4") {
-    quantization.format = QuantFormat::Mxfp4;
-    return quantization;
-  }
-  if (*method != "fp8")
-    return unsupportedMethod(
-        config.file() + ": quantization_config.quant_method", *method);
-  quantization.format = QuantFormat::Fp8Block;
-  std::optional<core::JsonValue> size = given->find("weight_block_size");
-  if (!size)
-    return Error(ErrorId::QuantizationUnsupported,
-                 given->where() + " is fp8 without 'weight_block_size'; "
-                                  "supported is fp8 with one scale a block");
-  Result<std::vector<int64_t>> block = size->asIntList();
-  if (!block)
-    return block.takeError();
-  if (block->size() != 2 || (*block)[0] < 1 || (*block)[1] < 1)
-    return Error(ErrorId::ConfigKeyType,
-                 size->where() + " must be two positive integers, found " +
-                     core::shapeStr(*block));
-  quantization.block = {(*block)[0], (*block)[1]};
-  return quantization;
 }
 
 //===----------------------------------------------------------------------===//
@@ -245,7 +187,7 @@ TensorResolver::chooseLayout(std::span<const Layout> layouts) const {
   for (const Layout &layout : layouts) {
     std::string name = nameOfExpert(fullName(layout.tensors.front().name), 0) +
                        (layout.format ? "_blocks" : "");
-    if (checkpoint.contains(name))
+    if (checkpoint.contains(name) || (!layout.format && isQuantized(name)))
       return &layout;
     looked += (looked.empty() ? "'" : ", '") + name + "'";
   }
@@ -331,52 +273,232 @@ Result<Weight> TensorResolver::resolveBlocks(const Lie &lie,
   return weight;
 }
 
-/// Codes of a byte each and one multiplier for each block of rows and columns.
-Result<Weight> TensorResolver::resolveFp8(const Lie &lie,
-                                          const std::string &name) const {
+/// A matrix "a.weight" is stored as "a." and these.
+std::string TensorResolver::quantizedName(const std::string &name,
+                                          std::string_view suffix) const {
+  constexpr std::string_view plain = "weight";
+  return name.substr(0, name.size() - plain.size()) + std::string(suffix);
+}
+
+/// Whether the matrix, a projection, is one that was quantized.
+bool TensorResolver::isQuantized(const std::string &name) const {
+  if (!quantization.format || *quantization.format == QuantFormat::Mxfp4 ||
+      !name.ends_with(".weight"))
+    return false;
+  if (checkpoint.empty())
+    return true;
+  Result<core::TensorView> view = checkpoint.tensor(
+      nameOfExpert(quantizedName(name, quantization.names.codes), 0));
+  return view && view->dtype != DType::F32 && view->dtype != DType::BF16 &&
+         view->dtype != DType::F16;
+}
+
+static mlir::Type elementOf(DType dtype, mlir::MLIRContext *context) {
+  mlir::Builder builder(context);
+  switch (dtype) {
+  case DType::F8E4M3:
+    return mlir::Float8E4M3FNType::get(context);
+  case DType::BF16:
+    return builder.getBF16Type();
+  case DType::F16:
+    return builder.getF16Type();
+  case DType::I32:
+    return builder.getI32Type();
+  case DType::I8:
+  case DType::U8:
+    return builder.getI8Type();
+  default:
+    return builder.getF32Type();
+  }
+}
+
+/// A tensor of a matrix's own with these dimensions, stored `swapped` or not,
+/// of one of the types, the first where nothing is stored.
+Result<Param> TensorResolver::quantizedParam(const std::string &name,
+                                             const Lie &matrix,
+                                             std::vector<int64_t> inner,
+                                             bool swapped,
+                                             std::span<const DType> types,
+                                             const std::string &reason) const {
+  Lie lie = matrix;
+  const size_t lead = matrix.flat.size() - 2;
+  lie.canonical.truncate(lie.canonical.size() - 2);
+  lie.canonical.append(inner.begin(), inner.end());
+  if (swapped)
+    std::swap(inner[0], inner[1]);
+  lie.shape.resize(lead);
+  lie.shape.insert(lie.shape.end(), inner.begin(), inner.end());
+  lie.flat = lie.shape;
+  lie.permutation.resize(lie.shape.size());
+  std::iota(lie.permutation.begin(), lie.permutation.end(), 0);
+  if (swapped)
+    std::swap(lie.permutation[lead], lie.permutation[lead + 1]);
+  DType dtype = types.front();
+  if (!checkpoint.empty()) {
+    // Last dimensions of 1 need not be stored.
+    Result<core::TensorView> first = checkpoint.tensor(nameOfExpert(name, 0));
+    if (!first)
+      return first.takeError();
+    std::vector<int64_t> flat = lie.flat;
+    while (!flat.empty() && flat.back() == 1 && flat != first->shape)
+      flat.pop_back();
+    if (flat == first->shape)
+      lie.flat = flat;
+    Result<DType> stored = checkStored(name, lie.flat, reason);
+    if (!stored)
+      return stored.takeError();
+    dtype = *stored;
+    if (!llvm::is_contained(types, dtype)) {
+      std::string expected;
+      for (DType type : types)
+        expected +=
+            (expected.empty() ? "" : " or ") + std::string(core::name(type));
+      return Error(
+          ErrorId::TensorDType,
+          "'" + folder + "': tensor '" + nameOfExpert(name, 0) + "' is " +
+              std::string(core::name(dtype)) + ", " +
+              std::string(semantics::lookup(*quantization.format).name) +
+              " stores " + expected);
+    }
+  }
+  return paramOf(name, elementOf(dtype, activations.getContext()), lie);
+}
+
+/// Rows and columns of one scale. Where the configuration gives none, there is
+/// one scale a row or one a matrix, as the tensor's shape says.
+Result<std::array<int64_t, 2>>
+TensorResolver::blockOf(const std::string &scales, const Lie &lie) const {
+  const int64_t rows = lie.flat[lie.flat.size() - 2], cols = lie.flat.back();
+  std::array<int64_t, 2> block = quantization.block;
+  if (block[0] == 0 && block[1] == 0) {
+    block = {1, cols};
+    if (!checkpoint.empty()) {
+      Result<core::TensorView> view =
+          checkpoint.tensor(nameOfExpert(scales, 0));
+      if (!view)
+        return view.takeError();
+      int64_t count = 1;
+      for (int64_t size : view->shape)
+        count *= size;
+      if (count == 1)
+        block[0] = rows;
+    }
+  }
+  block[0] = block[0] == 0 ? rows : block[0];
+  block[1] = block[1] == 0 ? cols : block[1];
+  return block;
+}
+
+/// Scales as the format has them; one a row or a matrix comes in several ranks.
+Result<Param> TensorResolver::scalesOf(const std::string &name, const Lie &lie,
+                                       const semantics::QuantRow &row,
+                                       const semantics::QuantShape &shape,
+                                       const std::string &reason) const {
+  static constexpr DType kFloats[] = {DType::F32, DType::BF16, DType::F16};
+  static constexpr DType kFp8[] = {DType::F8E4M3};
+  static constexpr DType kBytes[] = {DType::U8};
+  std::span<const DType> types = kFloats;
+  if (row.scale == semantics::ScaleKind::E4M3FN)
+    types = kFp8;
+  else if (row.scale == semantics::ScaleKind::E8M0)
+    types = kBytes;
+  return quantizedParam(name, lie, {shape.scaleRows(), shape.scaleCols()},
+                        quantization.names.inputsFirst, types, reason);
+}
+
+/// A matrix as codes, scales and what else its format has.
+Result<Weight>
+TensorResolver::resolveProjection(const Lie &lie,
+                                  const std::string &name) const {
+  const QuantNames &names = quantization.names;
+  const semantics::QuantRow &row = semantics::lookup(*quantization.format);
   if (!lie.isPlain())
     return Error(ErrorId::QuantizationUnsupported,
-                 "'" + folder + "': tensor '" + name +
-                     "' is fp8 and joined or transposed; supported is fp8 with "
-                     "one tensor a projection");
-  Lie scales = lie;
-  std::string reason = lie.reason;
-  for (int side = 0; side < 2; ++side) {
-    int64_t block = quantization.block[side];
-    auto scaled = [&](int64_t size) { return (size + block - 1) / block; };
-    size_t back = 2 - side;
-    for (auto *dims : {&scales.flat, &scales.shape})
-      (*dims)[dims->size() - back] = scaled((*dims)[dims->size() - back]);
-    int64_t &size = scales.canonical[scales.canonical.size() - back];
-    size = scaled(size);
-  }
-  reason += " and weight_block_size = [" +
-            std::to_string(quantization.block[0]) + ", " +
-            std::to_string(quantization.block[1]) + "]";
-  std::string stored = name + "_scale_inv";
-  mlir::Builder builder(activations.getContext());
-  mlir::Type element = builder.getF32Type();
-  if (!checkpoint.empty()) {
-    Result<DType> dtype = checkStored(stored, scales.flat, reason);
-    if (!dtype)
-      return dtype.takeError();
-    if (*dtype != DType::F32 && *dtype != DType::BF16)
-      return Error(ErrorId::TensorDType,
-                   "'" + folder + "': tensor '" + stored + "' is " +
-                       std::string(core::name(*dtype)) +
-                       "; supported are scales of f32 and bf16");
-    if (*dtype == DType::BF16)
-      element = builder.getBF16Type();
-  }
+                 "'" + folder + "': tensor '" + name + "' is " +
+                     std::string(row.name) +
+                     " and joined or transposed; supported is one tensor a "
+                     "projection");
+  semantics::QuantShape shape;
+  shape.rows = lie.flat[lie.flat.size() - 2];
+  shape.cols = lie.flat.back();
+  const std::string scales = quantizedName(name, names.scales);
   Weight weight;
-  weight.values =
-      paramOf(name, mlir::Float8E4M3FNType::get(activations.getContext()), lie);
-  weight.quantized.emplace();
-  weight.quantized->format = QuantFormat::Fp8Block;
-  weight.quantized->block = quantization.block;
-  weight.quantized->scales = paramOf(stored, element, scales);
-  weight.quantized->decoded =
-      mlir::RankedTensorType::get(lie.canonical, activations);
+  Weight::Quantized &quantized = weight.quantized.emplace();
+  quantized.format = row.id;
+  quantized.decoded = mlir::RankedTensorType::get(lie.canonical, activations);
+  shape.blockRows = row.blockRows;
+  shape.blockCols = row.blockCols;
+  std::string reason = lie.reason;
+  if (row.blockRows == 0) {
+    Result<std::array<int64_t, 2>> block = blockOf(scales, lie);
+    if (!block)
+      return block.takeError();
+    quantized.block = *block;
+    shape.blockRows = (*block)[0];
+    shape.blockCols = (*block)[1];
+    if (!quantization.blockReason.empty())
+      reason += " and " + quantization.blockReason;
+  } else if (shape.cols % row.blockCols != 0) {
+    return Error(ErrorId::QuantizationUnsupported,
+                 "'" + folder + "': '" + name + "' has rows of " +
+                     std::to_string(shape.cols) + " (" + lie.reason + "); " +
+                     std::string(row.name) + " needs a multiple of " +
+                     std::to_string(row.blockCols));
+  }
+
+  auto words = [&](int64_t count) {
+    return (count + row.codesPerWord - 1) / row.codesPerWord;
+  };
+  const DType word = row.code == semantics::CodeKind::E4M3FN ? DType::F8E4M3
+                     : row.code == semantics::CodeKind::Int8 ? DType::I8
+                     : row.wordBits == 32                    ? DType::I32
+                                                             : DType::U8;
+  std::vector<int64_t> codeShape = {shape.rows, words(shape.cols)};
+  if (row.along == semantics::PackedAlong::Rows)
+    codeShape = {words(shape.rows), shape.cols};
+  Result<Param> codes =
+      quantizedParam(quantizedName(name, names.codes), lie, codeShape,
+                     names.inputsFirst, {&word, 1}, lie.reason);
+  if (!codes)
+    return codes.takeError();
+  weight.values = *std::move(codes);
+  Result<Param> scale = scalesOf(scales, lie, row, shape, reason);
+  if (!scale)
+    return scale.takeError();
+  quantized.scales = *std::move(scale);
+
+  auto add = [&](std::string_view as, std::string_view suffix,
+                 std::vector<int64_t> inner, bool swapped,
+                 std::span<const DType> types) -> core::Status {
+    Result<Param> param = quantizedParam(quantizedName(name, suffix), lie,
+                                         inner, swapped, types, reason);
+    if (!param)
+      return param.takeError();
+    quantized.extras.push_back({as, *std::move(param)});
+    return core::Status::ok();
+  };
+  if (row.zeros)
+    if (core::Status status = add("zeros", names.zeros,
+                                  {words(shape.scaleRows()), shape.scaleCols()},
+                                  names.inputsFirst, {&word, 1});
+        !status)
+      return status.takeError();
+  if (row.matrixScale != semantics::MatrixScale::None) {
+    static constexpr DType kFloat[] = {DType::F32};
+    if (core::Status status =
+            add("matrix_scales", names.matrixScales, {1, 1}, false, kFloat);
+        !status)
+      return status.takeError();
+  }
+  if (row.columnGroups) {
+    static constexpr DType kInteger[] = {DType::I32};
+    std::string groups = quantizedName(name, names.columnGroups);
+    if (checkpoint.contains(nameOfExpert(groups, 0)))
+      if (core::Status status = add("column_groups", names.columnGroups,
+                                    {shape.cols}, false, kInteger);
+          !status)
+        return status.takeError();
+  }
   return weight;
 }
 
@@ -388,12 +510,12 @@ TensorResolver::resolve(const TensorRow &row,
   bool quantizable = lookup(row.role).quantizable;
   if (format && quantizable)
     return resolveBlocks(lie, name);
+  if (quantizable && isQuantized(name))
+    return resolveProjection(lie, name);
 
   mlir::Builder builder(activations.getContext());
   mlir::Type element = activations;
   if (checkpoint.empty()) {
-    if (quantization.format == QuantFormat::Fp8Block && quantizable)
-      return resolveFp8(lie, name);
     if (row.role == Role::SelectionBias)
       element = builder.getF32Type();
     return Weight{paramOf(name, element, lie), std::nullopt};
@@ -411,18 +533,16 @@ TensorResolver::resolve(const TensorRow &row,
   case DType::F16:
     element = builder.getF16Type();
     break;
-  case DType::F8E4M3:
-    if (quantization.format == QuantFormat::Fp8Block && quantizable)
-      return resolveFp8(lie, name);
-    [[fallthrough]];
   default:
     return Error(ErrorId::TensorDType,
                  "'" + folder + "': tensor '" + nameOfExpert(name, 0) +
                      "' is " + std::string(core::name(*dtype)) +
                      "; expected f32, bf16 or f16" +
-                     (*dtype == DType::F8E4M3 && quantizable
-                          ? ", or a quantization_config of fp8"
-                          : ""));
+                     (*dtype != DType::F8E4M3 || !quantizable ? ""
+                      : quantization.format
+                          ? "; of quantized weights, one tensor a projection "
+                            "is supported"
+                          : ", or a quantization_config of fp8"));
   }
   return Weight{paramOf(name, element, lie), std::nullopt};
 }

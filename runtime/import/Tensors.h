@@ -18,19 +18,9 @@
 #include "moe/runtime/core/Checkpoint.h"
 #include "moe/runtime/import/Config.h"
 #include "moe/runtime/import/LayerDesc.h"
+#include "moe/runtime/import/Quantization.h"
 
 namespace moe::import {
-
-/// How config.json says the weights are quantized.
-struct Quantization {
-  std::optional<semantics::QuantFormat> format;
-  /// Rows and columns of one scale, of formats that have no size of their own.
-  std::array<int64_t, 2> block = {0, 0};
-};
-/// From quantization_config, or hf_quant_config.json beside config.json.
-/// Errors: QuantizationUnsupported and those of reading.
-core::Result<Quantization> readQuantization(const Config &config,
-                                            const std::string &folder);
 
 /// The sizes that dimensions are named by.
 struct Sizes {
@@ -47,7 +37,7 @@ public:
                  mlir::FloatType activations)
       : checkpoint(checkpoint), folder(std::move(folder)),
         block(std::move(block)), sizes(std::move(sizes)),
-        quantization(quantization), activations(activations) {}
+        quantization(std::move(quantization)), activations(activations) {}
 
   /// The first layout whose first tensor is stored; where nothing is, the first
   /// that the quantization fits. Error: TensorNotFound.
@@ -71,8 +61,21 @@ private:
                 const Lie &lie) const;
   core::Result<Weight> resolveBlocks(const Lie &lie,
                                      const std::string &name) const;
-  core::Result<Weight> resolveFp8(const Lie &lie,
-                                  const std::string &name) const;
+  std::string quantizedName(const std::string &name,
+                            std::string_view suffix) const;
+  bool isQuantized(const std::string &name) const;
+  core::Result<Param> quantizedParam(const std::string &name, const Lie &matrix,
+                                     std::vector<int64_t> inner, bool swapped,
+                                     std::span<const core::DType> types,
+                                     const std::string &reason) const;
+  core::Result<std::array<int64_t, 2>> blockOf(const std::string &scales,
+                                               const Lie &lie) const;
+  core::Result<Param> scalesOf(const std::string &name, const Lie &lie,
+                               const semantics::QuantRow &row,
+                               const semantics::QuantShape &shape,
+                               const std::string &reason) const;
+  core::Result<Weight> resolveProjection(const Lie &lie,
+                                         const std::string &name) const;
 
   const core::Checkpoint &checkpoint;
   std::string folder, block;

@@ -135,13 +135,26 @@ struct Decoder {
   core::DType round;
   std::shared_ptr<MemoryBudget> budget;
 
-  core::Result<Array> decode(const Array &codes, const Array &scales,
+  /// Of the op's operands, in order.
+  core::Result<Array> decode(llvm::ArrayRef<Array> operands,
                              llvm::ArrayRef<int64_t> result) const {
     int64_t matrices = 1;
     for (int64_t size : result.drop_back(2))
       matrices *= size;
-    core::Result<std::vector<double>> values = reference::dequantize(
-        *format, shape, matrices, numbers(codes), numbers(scales));
+    llvm::SmallVector<std::vector<double>> all;
+    for (const Array &operand : operands)
+      all.push_back(numbers(operand));
+    auto op = mlir::cast<DequantizeOp>(this->op);
+    auto of = [&](mlir::Value operand) -> std::span<const double> {
+      for (auto [index, value] : llvm::enumerate(op->getOperands()))
+        if (index >= 2 && operand == value)
+          return all[index];
+      return {};
+    };
+    core::Result<std::vector<double>> values =
+        reference::dequantize(*format, shape, matrices, all[0], all[1],
+                              {of(op.getZeros()), of(op.getMatrixScales()),
+                               of(op.getColumnGroups())});
     if (!values)
       return faultAt(op, values.error().id, values.error().message);
     Array array(budget, element, result);
@@ -195,29 +208,32 @@ static core::Status dequantize(Call &call) {
     auto lazy = std::make_shared<LazyArray>();
     lazy->shape.assign(shape.begin(), shape.end());
     lazy->element = decoder.element;
-    Value codes = call.operand(0), scales = call.operand(1);
-    lazy->read = [decoder, codes, scales,
+    llvm::SmallVector<Value> operands;
+    for (unsigned i = 0; i < op->getNumOperands(); ++i)
+      operands.push_back(call.operand(i));
+    lazy->read = [decoder, operands,
                   shape](int64_t index) -> core::Result<Array> {
-      core::Result<Array> code =
-          index < 0 ? denseOf(codes) : sliceOf(codes, index);
-      if (!code)
-        return code;
-      core::Result<Array> scale =
-          index < 0 ? denseOf(scales) : sliceOf(scales, index);
-      if (!scale)
-        return scale;
-      return decoder.decode(*code, *scale,
-                            index < 0 ? shape : shape.drop_front());
+      llvm::SmallVector<Array> arrays;
+      for (const Value &operand : operands) {
+        core::Result<Array> array =
+            index < 0 ? denseOf(operand) : sliceOf(operand, index);
+        if (!array)
+          return array;
+        arrays.push_back(*std::move(array));
+      }
+      return decoder.decode(arrays, index < 0 ? shape : shape.drop_front());
     };
     call.setResult(0, std::shared_ptr<const LazyArray>(std::move(lazy)));
     return core::Status::ok();
   }
-  core::Result<Array> codes = call.array(0), scales = call.array(1);
-  if (!codes)
-    return codes.takeError();
-  if (!scales)
-    return scales.takeError();
-  core::Result<Array> decoded = decoder.decode(*codes, *scales, shape);
+  llvm::SmallVector<Array> operands;
+  for (unsigned i = 0; i < op->getNumOperands(); ++i) {
+    core::Result<Array> operand = call.array(i);
+    if (!operand)
+      return operand.takeError();
+    operands.push_back(*std::move(operand));
+  }
+  core::Result<Array> decoded = decoder.decode(operands, shape);
   if (!decoded)
     return decoded.takeError();
   call.setResult(0, std::move(*decoded));

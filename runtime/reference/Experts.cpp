@@ -91,25 +91,28 @@ std::vector<double> reference::activate(const ActivationRow &row,
   return result;
 }
 
-/// A byte that was read as an integer of either sign.
-static uint8_t byteOf(double value) {
-  return static_cast<uint8_t>(static_cast<int64_t>(value));
+/// A word that was read as an integer of either sign.
+static uint32_t wordOf(double value) {
+  return static_cast<uint32_t>(static_cast<int64_t>(value));
 }
 
 core::Result<std::vector<double>>
 reference::dequantize(const QuantRow &format, const QuantShape &shape,
                       int64_t numMatrices, std::span<const double> codes,
-                      std::span<const double> scales) {
-  const bool packed = format.codesPerByte > 1;
-  const int64_t numCodes = shape.rows * shape.cols / format.codesPerByte;
-  const int64_t numScales = shape.scaleRows() * shape.scaleCols();
+                      std::span<const double> scales,
+                      const QuantExtras &extras) {
+  const int64_t numCodes = codeWords(format, shape);
+  const int64_t numZeros = zeroWords(format, shape);
+  const int64_t scaleCols = shape.scaleCols();
+  const int64_t numScales = shape.scaleRows() * scaleCols;
   assert(int64_t(codes.size()) == numMatrices * numCodes);
   assert(int64_t(scales.size()) == numMatrices * numScales);
+  assert(int64_t(extras.zeros.size()) == numMatrices * numZeros);
 
   std::vector<double> factors(scales.begin(), scales.end());
   if (format.scale == ScaleKind::E8M0)
     for (size_t i = 0; i < scales.size(); ++i) {
-      factors[i] = e8m0Value(byteOf(scales[i]));
+      factors[i] = e8m0Value(static_cast<uint8_t>(wordOf(scales[i])));
       if (std::isnan(factors[i]))
         return core::Error(core::ErrorId::WeightValue,
                            "expects e8m0 scales of bytes 0 to 254, got 255, a "
@@ -117,6 +120,15 @@ reference::dequantize(const QuantRow &format, const QuantShape &shape,
                                std::to_string(i % numScales) + " of matrix " +
                                std::to_string(i / numScales));
     }
+  for (size_t i = 0; i < extras.columnGroups.size(); ++i)
+    if (double group = extras.columnGroups[i];
+        !(group >= 0 && group < static_cast<double>(scaleCols)))
+      return core::Error(core::ErrorId::WeightValue,
+                         "expects column groups 0 to " +
+                             std::to_string(scaleCols - 1) + ", got " +
+                             std::to_string(static_cast<int64_t>(group)) +
+                             " for column " + std::to_string(i % shape.cols) +
+                             " of matrix " + std::to_string(i / shape.cols));
 
   std::vector<double> result;
   result.reserve(numMatrices * shape.rows * shape.cols);
@@ -124,12 +136,29 @@ reference::dequantize(const QuantRow &format, const QuantShape &shape,
     for (int64_t row = 0; row < shape.rows; ++row)
       for (int64_t col = 0; col < shape.cols; ++col) {
         CodePosition position = codePosition(format, shape, row, col);
-        double code = codes[matrix * numCodes + position.byte];
-        if (packed)
-          code = codeValues(
-              format.code)[codeInByte(format, byteOf(code), position.sub)];
-        result.push_back(
-            code * factors[matrix * numScales + shape.scaleIndex(row, col)]);
+        double value = codes[matrix * numCodes + position.word];
+        if (format.code != CodeKind::E4M3FN)
+          value = codeValues(
+              format.code)[codeInWord(format, wordOf(value), position.slot)];
+        int64_t scaleCol =
+            extras.columnGroups.empty()
+                ? col / shape.blockCols
+                : static_cast<int64_t>(
+                      extras.columnGroups[matrix * shape.cols + col]);
+        if (format.zeros) {
+          CodePosition at = zeroPosition(format, shape, row, scaleCol);
+          value -= codeInWord(format,
+                              wordOf(extras.zeros[matrix * numZeros + at.word]),
+                              at.slot);
+        }
+        value -= static_cast<double>(format.zeroOffset);
+        value *= factors[matrix * numScales +
+                         row / shape.blockRows * scaleCols + scaleCol];
+        if (format.matrixScale == MatrixScale::Factor)
+          value *= extras.matrixScales[matrix];
+        else if (format.matrixScale == MatrixScale::Divisor)
+          value /= extras.matrixScales[matrix];
+        result.push_back(value);
       }
   return result;
 }

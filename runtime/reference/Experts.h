@@ -55,18 +55,29 @@ std::vector<double> activate(const semantics::ActivationRow &row,
                              std::span<const double> x,
                              std::span<const double> up = {});
 
-/// `numMatrices` matrices of one shape, value times scale in real arithmetic.
-/// The shape's block is the op's or the format's.
+/// What a format has beyond codes and scales; empty where it has not.
+struct QuantExtras {
+  /// Words, for each matrix semantics::zeroWords of them.
+  std::span<const double> zeros = {};
+  /// One a matrix.
+  std::span<const double> matrixScales = {};
+  /// The scale column of each column, for each matrix.
+  std::span<const double> columnGroups = {};
+};
+
+/// `numMatrices` matrices of one shape, (code - zero) * scale in real
+/// arithmetic. The shape's block is the op's or the format's.
 ///
-/// Codes of a byte each come as the values of their element type (f8E4M3FN),
-/// NaN included, which stays NaN. Packed codes come as bytes, and so do e8m0
-/// scales; bytes may be read as signed or unsigned integers. An e8m0 byte of
-/// 255, which is NaN, is WeightValue.
+/// Codes and scales of f8E4M3FN come as the values of that type, NaN included,
+/// which stays NaN. Other codes and zeros come as words, e8m0 scales as bytes;
+/// both may be read as signed or unsigned integers. An e8m0 byte of 255, which
+/// is NaN, and a column group that does not exist are WeightValue.
 core::Result<std::vector<double>> dequantize(const semantics::QuantRow &format,
                                              const semantics::QuantShape &shape,
                                              int64_t numMatrices,
                                              std::span<const double> codes,
-                                             std::span<const double> scales);
+                                             std::span<const double> scales,
+                                             const QuantExtras &extras = {});
 
 } // namespace moe::reference
 

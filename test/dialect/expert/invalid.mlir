@@ -636,7 +636,7 @@ func.func @dequantize_c2_codes(%c: tensor<4x1x16xui8>, %s: tensor<4x1xi8>) {
 // -----
 
 func.func @dequantize_c2_scales(%c: tensor<4x1x16xi8>, %s: tensor<4x1xf32>) {
-  // expected-error @below {{'moe.dequantize' op expects scales [4, 1] of i8 for mxfp4, got 'tensor<4x1xf32>'}}
+  // expected-error @below {{'moe.dequantize' op expects scales 'tensor<4x1xi8>' for mxfp4, got 'tensor<4x1xf32>'}}
   moe.dequantize mxfp4 %c, %s : tensor<4x1x16xi8>, tensor<4x1xf32> -> tensor<4x32xf32>
   return
 }
@@ -654,6 +654,78 @@ func.func @dequantize_c3_rank(%c: tensor<f32>) {
 func.func @dequantize_c3_dynamic(%c: tensor<?x1x16xi8>, %s: tensor<?x1xi8>) {
   // expected-error @below {{'moe.dequantize' op expects a static result [N, K] or [E, N, K] of a float type, got 'tensor<?x32xf32>'}}
   moe.dequantize mxfp4 %c, %s : tensor<?x1x16xi8>, tensor<?x1xi8> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_operands_none(%c: tensor<8x1xi32>, %s: tensor<8x1xf16>) {
+  // expected-error @below {{'moe.dequantize' op expects operands (codes, scales, zeros, optionally column groups) for gptq_int4, got 2 operands}}
+  moe.dequantize gptq_int4 %c, %s block [1, 8] : tensor<8x1xi32>, tensor<8x1xf16> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_operands_many(%c: tensor<8x32xf8E4M3FN>, %s: tensor<1x1xf32>) {
+  // expected-error @below {{'moe.dequantize' op expects operands (codes, scales) for fp8_block, got 3 operands}}
+  moe.dequantize fp8_block %c, %s, %s block [128, 128] : tensor<8x32xf8E4M3FN>, tensor<1x1xf32>, tensor<1x1xf32> -> tensor<8x32xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_operands_matrix(%c: tensor<8x8xi8>, %s: tensor<8x1xf8E4M3FN>) {
+  // expected-error @below {{'moe.dequantize' op expects operands (codes, scales, matrix scales) for nvfp4, got 2 operands}}
+  moe.dequantize nvfp4 %c, %s : tensor<8x8xi8>, tensor<8x1xf8E4M3FN> -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_c1_words_of_columns(%c: tensor<8x1xi32>, %s: tensor<8x1xf16>) {
+  // expected-error @below {{'moe.dequantize' op expects codes 'tensor<8x2xi32>' for packed_int4, got 'tensor<8x1xi32>'}}
+  moe.dequantize packed_int4 %c, %s block [1, 9] : tensor<8x1xi32>, tensor<8x1xf16> -> tensor<8x9xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_c1_words_of_rows(%c: tensor<9x1xi32>, %s: tensor<9x1xf16>, %z: tensor<2x1xi32>) {
+  // expected-error @below {{'moe.dequantize' op expects codes 'tensor<2x8xi32>' for awq_int4, got 'tensor<9x1xi32>'}}
+  moe.dequantize awq_int4 %c, %s, %z block [1, 8] : tensor<9x1xi32>, tensor<9x1xf16>, tensor<2x1xi32> -> tensor<9x8xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_c2_fp8_scales(%c: tensor<8x8xi8>, %s: tensor<8x1xf32>, %g: tensor<1x1xf32>) {
+  // expected-error @below {{'moe.dequantize' op expects scales 'tensor<8x1xf8E4M3FN>' for nvfp4, got 'tensor<8x1xf32>'}}
+  moe.dequantize nvfp4 %c, %s, %g : tensor<8x8xi8>, tensor<8x1xf32>, tensor<1x1xf32> -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_c4_zeros(%c: tensor<9x1xi32>, %s: tensor<9x2xf16>, %z: tensor<9x2xi32>) {
+  // expected-error @below {{'moe.dequantize' op expects zeros 'tensor<2x2xi32>' for gptq_int4, got 'tensor<9x2xi32>'}}
+  moe.dequantize gptq_int4 %c, %s, %z block [1, 4] : tensor<9x1xi32>, tensor<9x2xf16>, tensor<9x2xi32> -> tensor<9x8xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_c4_matrix_scales(%c: tensor<2x8x8xi8>, %s: tensor<2x8x1xf8E4M3FN>, %g: tensor<2xf32>) {
+  // expected-error @below {{'moe.dequantize' op expects matrix scales [2, 1, 1] of a float type for nvfp4, got 'tensor<2xf32>'}}
+  moe.dequantize nvfp4 %c, %s, %g : tensor<2x8x8xi8>, tensor<2x8x1xf8E4M3FN>, tensor<2xf32> -> tensor<2x8x16xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_c4_groups(%c: tensor<8x1xi32>, %s: tensor<8x2xf16>, %g: tensor<8xi64>) {
+  // expected-error @below {{'moe.dequantize' op expects column groups 'tensor<8xi32>' for packed_int4, got 'tensor<8xi64>'}}
+  moe.dequantize packed_int4 %c, %s, %g block [1, 4] : tensor<8x1xi32>, tensor<8x2xf16>, tensor<8xi64> -> tensor<8x8xf32>
   return
 }
 

@@ -103,6 +103,30 @@ func.func @dequantize(%c: tensor<8x192x256xf8E4M3FN>, %s: tensor<8x2x2xf32>, %d:
   return
 }
 
+// CHECK-LABEL: func.func @dequantize_more
+func.func @dequantize_more(%c: tensor<4x9x3xi32>, %s: tensor<4x9x2xf16>, %z: tensor<4x2x2xi32>, %g: tensor<4x17xi32>,
+                           %a: tensor<2x17xi32>, %as: tensor<9x2xf16>, %az: tensor<2x2xi32>,
+                           %n: tensor<9x16xi8>, %ns: tensor<9x2xf8E4M3FN>, %ng: tensor<1x1xf32>) {
+  // CHECK: moe.dequantize gptq_int4 %{{.*}}, %{{.*}}, %{{.*}} block [1, 9] : tensor<4x9x3xi32>, tensor<4x9x2xf16>, tensor<4x2x2xi32> -> tensor<4x9x17xbf16>
+  %0 = moe.dequantize gptq_int4 %c, %s, %z block [1, 9] : tensor<4x9x3xi32>, tensor<4x9x2xf16>, tensor<4x2x2xi32> -> tensor<4x9x17xbf16>
+  // CHECK: moe.dequantize gptq_v2_int4 %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} block [1, 9] : tensor<4x9x3xi32>, tensor<4x9x2xf16>, tensor<4x2x2xi32>, tensor<4x17xi32> -> tensor<4x9x17xbf16>
+  %1 = moe.dequantize gptq_v2_int4 %c, %s, %z, %g block [1, 9] : tensor<4x9x3xi32>, tensor<4x9x2xf16>, tensor<4x2x2xi32>, tensor<4x17xi32> -> tensor<4x9x17xbf16>
+  // CHECK: moe.dequantize packed_int4 %{{.*}}, %{{.*}} block [1, 9]
+  %2 = moe.dequantize packed_int4 %c, %s block [1, 9] : tensor<4x9x3xi32>, tensor<4x9x2xf16> -> tensor<4x9x17xbf16>
+  // CHECK: moe.dequantize packed_int4_zeros
+  %3 = moe.dequantize packed_int4_zeros %c, %s, %z block [1, 9] : tensor<4x9x3xi32>, tensor<4x9x2xf16>, tensor<4x2x2xi32> -> tensor<4x9x17xbf16>
+  // CHECK: moe.dequantize awq_int4
+  %4 = moe.dequantize awq_int4 %a, %as, %az block [1, 9] : tensor<2x17xi32>, tensor<9x2xf16>, tensor<2x2xi32> -> tensor<9x17xf32>
+  // CHECK: moe.dequantize int8 %{{.*}}, %{{.*}} block [1, 16] : tensor<9x16xi8>, tensor<9x1xf32> -> tensor<9x16xf32>
+  %t = tensor.empty() : tensor<9x1xf32>
+  %5 = moe.dequantize int8 %n, %t block [1, 16] : tensor<9x16xi8>, tensor<9x1xf32> -> tensor<9x16xf32>
+  // CHECK: moe.dequantize nvfp4 %{{.*}}, %{{.*}}, %{{.*}} : tensor<9x16xi8>, tensor<9x2xf8E4M3FN>, tensor<1x1xf32> -> tensor<9x32xf32>
+  %6 = moe.dequantize nvfp4 %n, %ns, %ng : tensor<9x16xi8>, tensor<9x2xf8E4M3FN>, tensor<1x1xf32> -> tensor<9x32xf32>
+  // CHECK: moe.dequantize nvfp4_divisor
+  %7 = moe.dequantize nvfp4_divisor %n, %ns, %ng : tensor<9x16xi8>, tensor<9x2xf8E4M3FN>, tensor<1x1xf32> -> tensor<9x32xf32>
+  return
+}
+
 // Outside experts a linear is a dense layer, of operands of any float types.
 // CHECK-LABEL: func.func @dense
 func.func @dense(%x: tensor<?x64xf32>, %w: tensor<8x64xbf16>) -> tensor<?x8xf32> {

@@ -213,4 +213,157 @@ TEST(PackKernelTest, Mxfp4Blocks) {
                });
 }
 
+/// Every format of the table, at sizes that end in the middle of words, panels
+/// and blocks, bit for bit what the reference says.
+TEST(PackKernelTest, EveryFormat) {
+  std::mt19937 random(5);
+  for (const semantics::QuantRow &format : semantics::quantFormats())
+    for (DType result : {DType::F32, DType::BF16})
+      for (bool ordered : {false, true}) {
+        if (ordered && !format.columnGroups)
+          continue;
+        semantics::QuantShape shape{.rows = 13, .cols = 50};
+        if (format.blockRows == 0) {
+          shape.blockCols = 15;
+        } else {
+          shape.blockRows = format.blockRows;
+          shape.blockCols = format.blockCols;
+          shape.cols = 2 * format.blockCols;
+        }
+        auto dims = [](std::vector<int64_t> sizes) {
+          std::string text;
+          for (int64_t size : sizes)
+            text += std::to_string(size) + "x";
+          return text;
+        };
+        const int64_t perWord = format.codesPerWord;
+        const bool rowsPacked = format.along == semantics::PackedAlong::Rows;
+        std::vector<int64_t> codeDims = {
+            rowsPacked ? (shape.rows + perWord - 1) / perWord : shape.rows,
+            rowsPacked ? shape.cols : (shape.cols + perWord - 1) / perWord};
+        if (format.nested)
+          codeDims = {shape.rows, shape.cols / shape.blockCols,
+                      shape.blockCols / perWord};
+        const bool fp8 = format.code == semantics::CodeKind::E4M3FN;
+        const DType word = fp8                     ? DType::F8E4M3
+                           : format.wordBits == 32 ? DType::I32
+                                                   : DType::U8;
+        const std::string wordType = fp8                     ? "f8E4M3FN"
+                                     : format.wordBits == 32 ? "i32"
+                                                             : "i8";
+        struct Operand {
+          std::string type;
+          Buffer buffer;
+        };
+        std::vector<Operand> operands;
+        auto add = [&](const std::string &type, DType dtype, int64_t count,
+                       auto &&value) {
+          Buffer buffer(dtype, size_t(count));
+          for (size_t i = 0; i < buffer.size(); ++i)
+            buffer.set(i, value());
+          operands.push_back({type, std::move(buffer)});
+        };
+        auto anyWord = [&]() -> double {
+          if (fp8)
+            return semantics::codeValues(format.code)[random() % 127];
+          return format.wordBits == 32 ? double(int32_t(random()))
+                                       : double(random() % 256);
+        };
+        const int64_t scaleCount = shape.scaleRows() * shape.scaleCols();
+        const std::string scaleDims =
+            dims({shape.scaleRows(), shape.scaleCols()});
+        add(dims(codeDims) + wordType, word, codeWords(format, shape), anyWord);
+        switch (format.scale) {
+        case semantics::ScaleKind::Float:
+          add(scaleDims + "f16", DType::F16, scaleCount,
+              [&] { return double(1 + random() % 1000) / 512; });
+          break;
+        case semantics::ScaleKind::E8M0:
+          add(scaleDims + "i8", DType::U8, scaleCount,
+              [&] { return double(120 + random() % 16); });
+          break;
+        case semantics::ScaleKind::E4M3FN:
+          add(scaleDims + "f8E4M3FN", DType::F8E4M3, scaleCount, [&] {
+            return semantics::codeValues(
+                semantics::CodeKind::E4M3FN)[1 + random() % 126];
+          });
+          break;
+        }
+        reference::QuantExtras extras;
+        std::vector<double> zeros, matrixScales, groups;
+        if (format.zeros) {
+          add(dims({(shape.rows + 7) / 8, shape.scaleCols()}) + wordType, word,
+              zeroWords(format, shape), anyWord);
+          zeros = operands.back().buffer.values();
+          extras.zeros = zeros;
+        }
+        if (format.matrixScale != semantics::MatrixScale::None) {
+          add("1x1xf32", DType::F32, 1, [&] { return 0.3; });
+          matrixScales = operands.back().buffer.values();
+          extras.matrixScales = matrixScales;
+        }
+        if (ordered) {
+          add(dims({shape.cols}) + "i32", DType::I32, shape.cols,
+              [&] { return double(random() % shape.scaleCols()); });
+          groups = operands.back().buffer.values();
+          extras.columnGroups = groups;
+        }
+        const std::string r(core::name(result));
+        const std::string packedType =
+            "!moe.packed<#moe_cpu.panels<columns = 8>, 13x" +
+            std::to_string(shape.cols) + "x" + r + ">";
+        const std::string weight =
+            "tensor<13x" + std::to_string(shape.cols) + "x" + r + ">";
+        std::string arguments, names, types, maps = "affine_map<() -> ()>";
+        for (size_t i = 0; i < operands.size(); ++i) {
+          std::string separator = i ? ", " : "";
+          std::string name = "%a" + std::to_string(i);
+          std::string type = "tensor<" + operands[i].type + ">";
+          arguments += separator + name + ": " + type;
+          names += separator + name;
+          types += separator + type;
+          maps += ", affine_map<() -> ()>";
+        }
+        LoweredKernels kernels(
+            "moe_exec.kernel @pack(" + arguments + ") -> " + packedType +
+                " attributes {num_dims = 0 : i64, sizes = [" + maps +
+                "]} {\n  %w = moe.dequantize " + std::string(format.name) +
+                " " + names + (format.blockRows ? "" : " block [1, 15]") +
+                " : " + types + " -> " + weight +
+                "\n  %p = moe.pack %w : " + weight + " -> " + packedType +
+                "\n  moe_exec.return %p : " + packedType + "\n}\n",
+            host);
+        ASSERT_TRUE(kernels.errors.empty())
+            << format.name << ": " << kernels.errors.front();
+        Buffer packed(
+            DType::U8,
+            size_t((2 * shape.cols * 8 * core::byteSize(result) + 63) / 64 *
+                   64));
+        std::vector<Buffer *> buffers;
+        for (Operand &operand : operands)
+          buffers.push_back(&operand.buffer);
+        buffers.push_back(&packed);
+        kernels.run("pack", buffers, {}, random);
+        auto want =
+            reference::dequantize(format, shape, 1, operands[0].buffer.values(),
+                                  operands[1].buffer.values(), extras);
+        ASSERT_TRUE(want) << want.error().str();
+        SCOPED_TRACE(std::string(format.name));
+        expectPanels(packed, result, 1, 13, shape.cols, 1, 8,
+                     [&](int64_t, int64_t, int64_t n, int64_t k) {
+                       return core::roundTo(result,
+                                            (*want)[n * shape.cols + k]);
+                     });
+        if (!ordered)
+          continue;
+        // A group that does not exist is no number, and no other one's.
+        operands.back().buffer.set(7, double(shape.scaleCols()));
+        kernels.run("pack", buffers, {}, random);
+        EXPECT_TRUE(
+            std::isnan(core::loadAsDouble(result, packed.data(), 7 * 8)));
+        EXPECT_FALSE(
+            std::isnan(core::loadAsDouble(result, packed.data(), 8 * 8)));
+      }
+}
+
 } // namespace

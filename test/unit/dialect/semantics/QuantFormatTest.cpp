@@ -26,19 +26,19 @@ const QuantRow &fp8 = lookup(QuantFormat::Fp8Block);
 const QuantRow &mxfp4 = lookup(QuantFormat::Mxfp4);
 
 TEST(QuantFormat, Rows) {
-  ASSERT_EQ(quantFormats().size(), 2u);
+  ASSERT_EQ(quantFormats().size(), 10u);
   EXPECT_EQ(fp8.id, QuantFormat::Fp8Block);
   EXPECT_EQ(fp8.name, "fp8_block");
   EXPECT_EQ(fp8.code, CodeKind::E4M3FN);
   EXPECT_EQ(fp8.scale, ScaleKind::Float);
-  EXPECT_EQ(fp8.codesPerByte, 1u);
+  EXPECT_EQ(fp8.codesPerWord, 1u);
   EXPECT_EQ(fp8.blockRows, 0);
   EXPECT_EQ(fp8.blockCols, 0);
   EXPECT_EQ(mxfp4.id, QuantFormat::Mxfp4);
   EXPECT_EQ(mxfp4.name, "mxfp4");
   EXPECT_EQ(mxfp4.code, CodeKind::E2M1);
   EXPECT_EQ(mxfp4.scale, ScaleKind::E8M0);
-  EXPECT_EQ(mxfp4.codesPerByte, 2u);
+  EXPECT_EQ(mxfp4.codesPerWord, 2u);
   EXPECT_EQ(mxfp4.blockRows, 1);
   EXPECT_EQ(mxfp4.blockCols, 32);
   EXPECT_EQ(quantFormatFromName("fp8_block"), QuantFormat::Fp8Block);
@@ -100,8 +100,8 @@ TEST(QuantFormat, Fp8BlocksAreCutAtTheEnds) {
       int64_t blockCol = col < 64 ? 0 : col < 128 ? 1 : 2;
       ASSERT_EQ(shape.scaleIndex(row, col), blockRow * 3 + blockCol);
       CodePosition position = codePosition(fp8, shape, row, col);
-      ASSERT_EQ(position.byte, row * 136 + col);
-      ASSERT_EQ(position.sub, 0u);
+      ASSERT_EQ(position.word, row * 136 + col);
+      ASSERT_EQ(position.slot, 0u);
     }
   QuantShape whole{.rows = 256, .cols = 64, .blockRows = 128, .blockCols = 64};
   EXPECT_EQ(whole.scaleRows(), 2);
@@ -127,15 +127,74 @@ TEST(QuantFormat, Mxfp4PutsTheLowNibbleFirst) {
         for (int64_t half = 0; half < 2; ++half) {
           int64_t col = block * 32 + 2 * b + half;
           CodePosition position = codePosition(mxfp4, shape, row, col);
-          EXPECT_EQ(position.byte, byte);
-          EXPECT_EQ(position.sub, half);
+          EXPECT_EQ(position.word, byte);
+          EXPECT_EQ(position.slot, half);
           EXPECT_EQ(shape.scaleIndex(row, col), row * 3 + block);
         }
   for (int packed = 0; packed < 256; ++packed) {
-    EXPECT_EQ(codeInByte(mxfp4, uint8_t(packed), 0), packed % 16);
-    EXPECT_EQ(codeInByte(mxfp4, uint8_t(packed), 1), packed / 16);
-    EXPECT_EQ(codeInByte(fp8, uint8_t(packed), 0), packed);
+    EXPECT_EQ(codeInWord(mxfp4, uint8_t(packed), 0), packed % 16);
+    EXPECT_EQ(codeInWord(mxfp4, uint8_t(packed), 1), packed / 16);
+    EXPECT_EQ(codeInWord(fp8, uint8_t(packed), 0), packed);
   }
+}
+
+TEST(QuantFormat, IntegerCodes) {
+  ASSERT_EQ(codeValues(CodeKind::UInt4).size(), 16u);
+  for (int code = 0; code < 16; ++code)
+    EXPECT_EQ(codeValues(CodeKind::UInt4)[code], code);
+  ASSERT_EQ(codeValues(CodeKind::Int8).size(), 256u);
+  for (int code = 0; code < 256; ++code)
+    EXPECT_EQ(codeValues(CodeKind::Int8)[code],
+              static_cast<int8_t>(static_cast<uint8_t>(code)));
+}
+
+/// Packed by shifting the codes into words one after the other, unpacked by the
+/// positions; sizes that end in the middle of a word.
+TEST(QuantFormat, WordsAlongEitherSide) {
+  const int64_t rows = 11, cols = 21;
+  QuantShape shape{.rows = rows, .cols = cols, .blockRows = 1, .blockCols = 8};
+  auto code = [](int64_t row, int64_t col) {
+    return uint32_t(row * 7 + col * 3) % 16;
+  };
+  const QuantRow &gptq = lookup(QuantFormat::GptqInt4);
+  std::vector<uint32_t> words(rows * 3);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t col = 0; col < cols; ++col)
+      words[row * 3 + col / 8] |= code(row, col) << (col % 8 * 4);
+  EXPECT_EQ(codeWords(gptq, shape), rows * 3);
+  // AutoAWQ: slot j holds row order[j] of the eight.
+  const QuantRow &awq = lookup(QuantFormat::AwqInt4);
+  const int order[] = {0, 2, 4, 6, 1, 3, 5, 7};
+  std::vector<uint32_t> awqWords(2 * cols);
+  for (int64_t word = 0; word < 2; ++word)
+    for (int64_t col = 0; col < cols; ++col)
+      for (int slot = 0; slot < 8; ++slot)
+        if (int64_t row = word * 8 + order[slot]; row < rows)
+          awqWords[word * cols + col] |= code(row, col) << (slot * 4);
+  EXPECT_EQ(codeWords(awq, shape), 2 * cols);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t col = 0; col < cols; ++col) {
+      CodePosition position = codePosition(gptq, shape, row, col);
+      EXPECT_EQ(codeInWord(gptq, words[position.word], position.slot),
+                code(row, col));
+      position = codePosition(awq, shape, row, col);
+      EXPECT_EQ(codeInWord(awq, awqWords[position.word], position.slot),
+                code(row, col));
+    }
+}
+
+TEST(QuantFormat, ZerosAreWordsAlongRows) {
+  QuantShape shape{.rows = 11, .cols = 21, .blockRows = 1, .blockCols = 8};
+  const QuantRow &gptq = lookup(QuantFormat::GptqInt4);
+  const QuantRow &awq = lookup(QuantFormat::AwqInt4);
+  EXPECT_EQ(zeroWords(gptq, shape), 2 * 3);
+  EXPECT_EQ(zeroWords(awq, shape), 2 * 3);
+  EXPECT_EQ(zeroWords(fp8, shape), 0);
+  EXPECT_EQ(zeroPosition(gptq, shape, 9, 2).word, 5);
+  EXPECT_EQ(zeroPosition(gptq, shape, 9, 2).slot, 1u);
+  EXPECT_EQ(zeroPosition(awq, shape, 9, 2).word, 5);
+  EXPECT_EQ(zeroPosition(awq, shape, 9, 2).slot, 4u);
+  EXPECT_EQ(zeroPosition(awq, shape, 6, 0).slot, 3u);
 }
 
 } // namespace

@@ -284,6 +284,29 @@ TEST(BindTest, ValuesThatAreNone) {
             "[1, 1, 1]");
 }
 
+TEST(BindTest, AByteOfEitherSignAndOfNoDimension) {
+  abi::ParamT param;
+  param.units = 1;
+  param.dtype = static_cast<uint8_t>(DType::U8);
+  param.bytes = 1;
+  auto source = std::make_unique<abi::SourceT>();
+  source->pattern = "code";
+  source->dtype = param.dtype;
+  param.sources.push_back(std::move(source));
+  std::shared_ptr<const Program> program = programOf(std::move(param));
+  SampleWeights weights;
+  std::vector<NamedWeight> tensors = weights.tensors();
+  std::vector<uint8_t> code(1, 200);
+  tensors.push_back({"code", {DType::U8, {}, code.data()}});
+  EXPECT_EQ(bindError(namedWeights(tensors).get(), program), "no error");
+  tensors.back().tensor.dtype = DType::I8;
+  EXPECT_EQ(bindError(namedWeights(tensors).get(), program), "no error");
+  tensors.back().tensor.dtype = DType::F8E4M3;
+  EXPECT_EQ(bindError(namedWeights(tensors).get(), program),
+            "E0602: param @w: tensor 'code' is f8E4M3FN [], the program was "
+            "compiled for ui8 []");
+}
+
 TEST(BindTest, AProgramWithoutWeights) {
   abi::PackageT package = samplePackage();
   package.variants[0]->programs[0]->steps->steps.clear();

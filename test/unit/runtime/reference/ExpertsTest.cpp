@@ -17,7 +17,9 @@
 
 #include "gtest/gtest.h"
 
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <random>
 
@@ -162,6 +164,158 @@ TEST(Experts, Mxfp4DecodesNibbles) {
   for (double &scale : scales)
     scale = scale > 127 ? scale - 256 : scale;
   expectSame(*dequantize(format, shape, numMatrices, codes, scales), want);
+}
+
+/// Groups of 4 columns, 11 x 10, two matrices; what is stored is made from
+/// codes, zeros and groups by the formats' own formulas.
+struct Int4Case {
+  static constexpr int64_t rows = 11, cols = 10, groups = 3, matrices = 2;
+  QuantShape shape{.rows = rows, .cols = cols, .blockRows = 1, .blockCols = 4};
+  Doubles scales, zeros;
+  std::vector<int> codes, zeroPoints, order;
+
+  Int4Case() {
+    for (int64_t i = 0; i < matrices * rows * cols; ++i)
+      codes.push_back(int(random1() % 16));
+    for (int64_t i = 0; i < matrices * rows * groups; ++i) {
+      zeroPoints.push_back(1 + int(random1() % 15));
+      scales.push_back(double(1 + random1() % 99) / 64);
+    }
+    for (int64_t i = 0; i < matrices * cols; ++i)
+      order.push_back(int(random1() % groups));
+  }
+  /// Words of `bits` codes along rows or columns, with the given slot order.
+  static Doubles pack(int64_t rows, int64_t cols, bool alongRows,
+                      std::array<int, 8> slots,
+                      const std::function<int(int64_t, int64_t, int64_t)> &at) {
+    int64_t wordRows = alongRows ? (rows + 7) / 8 : rows;
+    int64_t wordCols = alongRows ? cols : (cols + 7) / 8;
+    Doubles words;
+    for (int64_t m = 0; m < matrices; ++m)
+      for (int64_t r = 0; r < wordRows; ++r)
+        for (int64_t c = 0; c < wordCols; ++c) {
+          uint32_t word = 0;
+          for (int slot = 0; slot < 8; ++slot) {
+            int64_t row = alongRows ? r * 8 + slots[slot] : r;
+            int64_t col = alongRows ? c : c * 8 + slots[slot];
+            if (row < rows && col < cols)
+              word |= uint32_t(at(m, row, col)) << (4 * slot);
+          }
+          words.push_back(int32_t(word));
+        }
+    return words;
+  }
+  Doubles packCodes(bool alongRows, std::array<int, 8> slots) {
+    return pack(rows, cols, alongRows, slots,
+                [&](int64_t m, int64_t r, int64_t c) {
+                  return codes[(m * rows + r) * cols + c];
+                });
+  }
+  Doubles packZeros(std::array<int, 8> slots, int less) {
+    return pack(rows, groups, true, slots,
+                [&](int64_t m, int64_t r, int64_t g) {
+                  return zeroPoints[(m * rows + r) * groups + g] - less;
+                });
+  }
+  Doubles want(bool ordered, std::optional<int> zero = {}) {
+    Doubles values;
+    for (int64_t m = 0; m < matrices; ++m)
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < cols; ++c) {
+          int64_t g = ordered ? order[m * cols + c] : c / 4;
+          int64_t at = (m * rows + r) * groups + g;
+          values.push_back((codes[(m * rows + r) * cols + c] -
+                            zero.value_or(zeroPoints[at])) *
+                           scales[at]);
+        }
+    return values;
+  }
+};
+
+TEST(Experts, Int4OfEveryPacking) {
+  Int4Case c;
+  const std::array<int, 8> inOrder = {0, 1, 2, 3, 4, 5, 6, 7};
+  const std::array<int, 8> awqOrder = {0, 2, 4, 6, 1, 3, 5, 7};
+  Doubles order(c.order.begin(), c.order.end());
+  Doubles codes = c.packCodes(false, inOrder);
+  auto decode = [&](QuantFormat format, const Doubles &codes,
+                    const QuantExtras &extras) {
+    auto got = dequantize(lookup(format), c.shape, 2, codes, c.scales, extras);
+    EXPECT_TRUE(bool(got));
+    return got ? *got : Doubles();
+  };
+  Doubles less = c.packZeros(inOrder, 1), plain = c.packZeros(inOrder, 0);
+  expectSame(decode(QuantFormat::GptqInt4, codes, {less}), c.want(false));
+  expectSame(decode(QuantFormat::GptqInt4, codes, {less, {}, order}),
+             c.want(true));
+  expectSame(decode(QuantFormat::GptqV2Int4, codes, {plain}), c.want(false));
+  expectSame(decode(QuantFormat::PackedInt4Zeros, codes, {plain}),
+             c.want(false));
+  expectSame(decode(QuantFormat::PackedInt4, codes, {}), c.want(false, 8));
+  expectSame(decode(QuantFormat::PackedInt4, codes, {{}, {}, order}),
+             c.want(true, 8));
+  expectSame(decode(QuantFormat::AwqInt4, c.packCodes(true, awqOrder),
+                    {c.packZeros(awqOrder, 0)}),
+             c.want(false));
+  // A zero of 16 is stored as 15: there is no carry.
+  c.zeroPoints[0] = 16;
+  expectSame(decode(QuantFormat::GptqInt4, codes, {c.packZeros(inOrder, 1)}),
+             c.want(false));
+}
+
+TEST(Experts, ColumnGroupsThatDoNotExistAreRefused) {
+  Int4Case c;
+  Doubles codes = c.packCodes(false, {0, 1, 2, 3, 4, 5, 6, 7});
+  Doubles order(c.order.begin(), c.order.end());
+  for (double wrong : {3.0, -1.0}) {
+    order[13] = wrong;
+    auto got = dequantize(lookup(QuantFormat::PackedInt4), c.shape, 2, codes,
+                          c.scales, {{}, {}, order});
+    ASSERT_FALSE(bool(got));
+    EXPECT_EQ(got.error().id, core::ErrorId::WeightValue);
+    EXPECT_EQ(got.error().message, "expects column groups 0 to 2, got " +
+                                       std::to_string(int(wrong)) +
+                                       " for column 3 of matrix 1");
+  }
+}
+
+TEST(Experts, Int8IsSigned) {
+  QuantShape shape{.rows = 3, .cols = 5, .blockRows = 1, .blockCols = 5};
+  Doubles codes, scales = {0.5, 2, 0.25}, want;
+  for (int i = 0; i < 15; ++i) {
+    int code = i * 17 - 128;
+    codes.push_back(code);
+    want.push_back(code * scales[i / 5]);
+  }
+  auto got = dequantize(lookup(QuantFormat::Int8), shape, 1, codes, scales);
+  ASSERT_TRUE(bool(got));
+  expectSame(*got, want);
+}
+
+TEST(Experts, Nvfp4HasTwoScales) {
+  const double lut[] = {0,   0.5,  1,  1.5,  2,  3,  4,  6,
+                        -0., -0.5, -1, -1.5, -2, -3, -4, -6};
+  QuantShape shape{.rows = 3, .cols = 32, .blockRows = 1, .blockCols = 16};
+  Doubles codes, scales, matrixScales = {0.1, 3}, times, by;
+  for (int i = 0; i < 2 * 3 * 16; ++i)
+    codes.push_back(double(random1() % 256));
+  for (int i = 0; i < 2 * 3 * 2; ++i)
+    scales.push_back(codeValues(CodeKind::E4M3FN)[1 + random1() % 126]);
+  for (int64_t m = 0; m < 2; ++m)
+    for (int64_t r = 0; r < 3; ++r)
+      for (int64_t c = 0; c < 32; ++c) {
+        int byte = int(codes[(m * 3 + r) * 16 + c / 2]);
+        double value = lut[c % 2 ? byte / 16 : byte % 16] *
+                       scales[(m * 3 + r) * 2 + c / 16];
+        times.push_back(value * matrixScales[m]);
+        by.push_back(value / matrixScales[m]);
+      }
+  expectSame(*dequantize(lookup(QuantFormat::Nvfp4), shape, 2, codes, scales,
+                         {{}, matrixScales, {}}),
+             times);
+  expectSame(*dequantize(lookup(QuantFormat::Nvfp4Divisor), shape, 2, codes,
+                         scales, {{}, matrixScales, {}}),
+             by);
 }
 
 TEST(Experts, AScaleOfNaNIsRefused) {
