@@ -68,15 +68,13 @@ static constexpr std::array<double, 256> e4m3Values = [] {
 }();
 static constexpr std::array<double, 16> e2m1Values = decodeAll<16>(e2m1);
 
-/// A code is its number.
-template <size_t N, int First>
+/// A code is its number, in two's complement where it has a sign.
+template <size_t N, bool Signed>
 static constexpr std::array<double, N> integers = [] {
   std::array<double, N> values = {};
   for (size_t code = 0; code < N; ++code) {
-    int number = static_cast<int>(code);
-    values[code] = number < First + static_cast<int>(N)
-                       ? number
-                       : number - static_cast<int>(N);
+    bool negative = Signed && code >= N / 2;
+    values[code] = static_cast<double>(code) - (negative ? N : 0);
   }
   return values;
 }();
@@ -196,9 +194,9 @@ std::span<const double> moe::semantics::codeValues(CodeKind kind) {
   case CodeKind::E2M1:
     return e2m1Values;
   case CodeKind::UInt4:
-    return integers<16, 0>;
+    return integers<16, false>;
   case CodeKind::Int8:
-    return integers<256, -128>;
+    return integers<256, true>;
   }
   return {};
 }

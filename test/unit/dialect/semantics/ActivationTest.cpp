@@ -188,10 +188,12 @@ TEST(Activation, DefaultsAreWhereImplementationsAgree) {
   EXPECT_EQ(swiglu[0].defaultValue, 1.0);
   EXPECT_FALSE(swiglu[1].required);
   EXPECT_EQ(swiglu[1].defaultValue, 0.0);
-  for (const ActivationParam &param : lookup(Activation::ClampGLU).params) {
-    EXPECT_TRUE(param.required);
-    EXPECT_TRUE(std::isnan(param.defaultValue));
-  }
+  for (Activation id :
+       {Activation::ClampGLU, Activation::SwiGLUClamp, Activation::SiTU})
+    for (const ActivationParam &param : lookup(id).params) {
+      EXPECT_TRUE(param.required);
+      EXPECT_TRUE(std::isnan(param.defaultValue));
+    }
 }
 
 TEST(Activation, EveryRowIsItsFormula) {

@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 using namespace moe::semantics;
@@ -25,25 +26,85 @@ namespace {
 const QuantRow &fp8 = lookup(QuantFormat::Fp8Block);
 const QuantRow &mxfp4 = lookup(QuantFormat::Mxfp4);
 
+/// The table once more, as its sources describe it.
 TEST(QuantFormat, Rows) {
-  ASSERT_EQ(quantFormats().size(), 10u);
-  EXPECT_EQ(fp8.id, QuantFormat::Fp8Block);
-  EXPECT_EQ(fp8.name, "fp8_block");
-  EXPECT_EQ(fp8.code, CodeKind::E4M3FN);
-  EXPECT_EQ(fp8.scale, ScaleKind::Float);
-  EXPECT_EQ(fp8.codesPerWord, 1u);
-  EXPECT_EQ(fp8.blockRows, 0);
-  EXPECT_EQ(fp8.blockCols, 0);
-  EXPECT_EQ(mxfp4.id, QuantFormat::Mxfp4);
-  EXPECT_EQ(mxfp4.name, "mxfp4");
-  EXPECT_EQ(mxfp4.code, CodeKind::E2M1);
-  EXPECT_EQ(mxfp4.scale, ScaleKind::E8M0);
-  EXPECT_EQ(mxfp4.codesPerWord, 2u);
-  EXPECT_EQ(mxfp4.blockRows, 1);
-  EXPECT_EQ(mxfp4.blockCols, 32);
-  EXPECT_EQ(quantFormatFromName("fp8_block"), QuantFormat::Fp8Block);
-  EXPECT_EQ(quantFormatFromName("mxfp4"), QuantFormat::Mxfp4);
+  struct Want {
+    QuantFormat id;
+    const char *name;
+    CodeKind code;
+    ScaleKind scale;
+    unsigned wordBits, codesPerWord;
+    int64_t blockRows, blockCols;
+    PackedAlong along;
+    bool nested, evenFirst, zeros;
+    int64_t zeroOffset;
+    bool columnGroups;
+    MatrixScale matrixScale;
+  };
+  using F = QuantFormat;
+  using C = CodeKind;
+  using S = ScaleKind;
+  using M = MatrixScale;
+  constexpr auto cols = PackedAlong::Columns, down = PackedAlong::Rows;
+  constexpr bool no = false, yes = true;
+  const Want wants[] = {
+      {F::Fp8Block, "fp8_block", C::E4M3FN, S::Float, 8, 1, 0, 0, cols, no, no,
+       no, 0, no, M::None},
+      {F::Mxfp4, "mxfp4", C::E2M1, S::E8M0, 8, 2, 1, 32, cols, yes, no, no, 0,
+       no, M::None},
+      {F::GptqInt4, "gptq_int4", C::UInt4, S::Float, 32, 8, 0, 0, cols, no, no,
+       yes, 1, yes, M::None},
+      {F::GptqV2Int4, "gptq_v2_int4", C::UInt4, S::Float, 32, 8, 0, 0, cols, no,
+       no, yes, 0, yes, M::None},
+      {F::AwqInt4, "awq_int4", C::UInt4, S::Float, 32, 8, 0, 0, down, no, yes,
+       yes, 0, no, M::None},
+      {F::PackedInt4, "packed_int4", C::UInt4, S::Float, 32, 8, 0, 0, cols, no,
+       no, no, 8, yes, M::None},
+      {F::PackedInt4Zeros, "packed_int4_zeros", C::UInt4, S::Float, 32, 8, 0, 0,
+       cols, no, no, yes, 0, yes, M::None},
+      {F::Int8, "int8", C::Int8, S::Float, 8, 1, 0, 0, cols, no, no, no, 0, no,
+       M::None},
+      {F::Nvfp4, "nvfp4", C::E2M1, S::E4M3FN, 8, 2, 1, 16, cols, no, no, no, 0,
+       no, M::Factor},
+      {F::Nvfp4Divisor, "nvfp4_divisor", C::E2M1, S::E4M3FN, 8, 2, 1, 16, cols,
+       no, no, no, 0, no, M::Divisor},
+  };
+  ASSERT_EQ(quantFormats().size(), std::size(wants));
+  for (const Want &want : wants) {
+    SCOPED_TRACE(want.name);
+    const QuantRow &row = lookup(want.id);
+    EXPECT_EQ(row.id, want.id);
+    EXPECT_EQ(row.name, want.name);
+    EXPECT_EQ(row.code, want.code);
+    EXPECT_EQ(row.scale, want.scale);
+    EXPECT_EQ(row.wordBits, want.wordBits);
+    EXPECT_EQ(row.codesPerWord, want.codesPerWord);
+    EXPECT_EQ(row.blockRows, want.blockRows);
+    EXPECT_EQ(row.blockCols, want.blockCols);
+    EXPECT_EQ(row.nested, want.nested);
+    EXPECT_EQ(row.along, want.along);
+    EXPECT_EQ(row.evenFirst, want.evenFirst);
+    EXPECT_EQ(row.zeros, want.zeros);
+    EXPECT_EQ(row.zeroOffset, want.zeroOffset);
+    EXPECT_EQ(row.columnGroups, want.columnGroups);
+    EXPECT_EQ(row.matrixScale, want.matrixScale);
+    EXPECT_FALSE(row.source.empty());
+    EXPECT_EQ(quantFormatFromName(want.name), want.id);
+  }
   EXPECT_EQ(quantFormatFromName("fp8"), std::nullopt);
+}
+
+TEST(QuantFormat, AZeroServesItsBlockOfRows) {
+  // 2 rows a block: rows 0 to 15 have the zeros of the first word.
+  QuantShape shape{.rows = 40, .cols = 24, .blockRows = 2, .blockCols = 8};
+  const QuantRow &format = lookup(QuantFormat::GptqInt4);
+  for (int64_t row = 0; row < shape.rows; ++row)
+    for (int64_t group = 0; group < 3; ++group) {
+      CodePosition position = zeroPosition(format, shape, row, group);
+      EXPECT_EQ(position.word, row / 16 * 3 + group);
+      EXPECT_EQ(position.slot, row % 16 / 2);
+    }
+  EXPECT_EQ(zeroWords(format, shape), 3 * 3);
 }
 
 TEST(QuantFormat, E2M1Codes) {

@@ -1,4 +1,5 @@
-//===- CommandLineTest.cpp - Flags, values and usage errors -----------------===//
+//===- CommandLineTest.cpp - Flags, values and usage errors
+//-----------------===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -277,6 +277,13 @@ TEST(Experts, ColumnGroupsThatDoNotExistAreRefused) {
                                        std::to_string(int(wrong)) +
                                        " for column 3 of matrix 1");
   }
+  // The first column is looked at, too.
+  order[0] = 3;
+  auto got = dequantize(lookup(QuantFormat::PackedInt4), c.shape, 2, codes,
+                        c.scales, {{}, {}, order});
+  ASSERT_FALSE(bool(got));
+  EXPECT_EQ(got.error().message,
+            "expects column groups 0 to 2, got 3 for column 0 of matrix 0");
 }
 
 TEST(Experts, Int8IsSigned) {
