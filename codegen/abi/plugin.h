@@ -1,4 +1,4 @@
-/*===- plugin.h - Between libmoe and the compiler plugin -----------*- C -*-===*\
+/*===- plugin.h - Between libmoe and the compiler plugin ----------*- C -*-===*\
 |*                                                                            *|
 |* Part of moec, under the Apache License v2.0 with LLVM Exceptions.          *|
 |* See LICENSE for license information.                                       *|
@@ -61,24 +61,24 @@ enum {
    default. */
 typedef struct moe_plugin_source {
   uint32_t kind;
-  const char *text;     /* IR text, folder, or JSON */
-  const char *name;     /* what diagnostics call it: a file name */
-  int64_t layer;        /* MOE_SOURCE_CHECKPOINT; -1: the only MoE layer */
-  const char *dtype;    /* activations: "f32", "bf16", "f16"; NULL: the source's */
-  const char *function; /* NULL: the only public function */
+  const char *text;  /* IR text, folder, or JSON */
+  const char *name;  /* what diagnostics call it: a file name */
+  int64_t layer;     /* MOE_SOURCE_CHECKPOINT; -1: the only MoE layer */
+  const char *dtype; /* activations: "f32", "bf16", "f16"; NULL: the source's */
+  const char *function;  /* NULL: the only public function */
   uint32_t override_ids; /* 1: an argument override_ids [T, K] replaces what
                             the router picked (pass moe-override-ids) */
 } moe_plugin_source;
 
 typedef struct moe_plugin_options {
-  const char *targets;     /* "host", or a comma-separated list */
-  const char *isa;         /* MOE_ISA's value, or NULL */
-  const char *emit;        /* "package", "object", "llvm", "asm", "plan", "exec" */
-  const char *from_phase;  /* NULL: input */
-  const char *to_phase;    /* NULL: object */
-  const char *dump_dir;    /* a folder for the IR after each phase, or NULL */
+  const char *targets; /* "host", or a comma-separated list */
+  const char *isa;     /* MOE_ISA's value, or NULL */
+  const char *emit;    /* "package", "object", "llvm", "asm", "plan", "exec" */
+  const char *from_phase; /* NULL: input */
+  const char *to_phase;   /* NULL: object */
+  const char *dump_dir;   /* a folder for the IR after each phase, or NULL */
   uint32_t strip_ir;
-  uint32_t deterministic;  /* 1: "row" (default), 0: "none" */
+  uint32_t deterministic; /* 1: "row" (default), 0: "none" */
 } moe_plugin_options;
 
 /* Where weights come from: a folder, tensors by their stored names, or random

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/codegen/cpu/Emitters.h"
+#include "moe/codegen/leaf/RouteRows.h"
 #include "moe/dialect/EmitExpr.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -31,60 +32,16 @@ using namespace moe;
 using namespace moe::cpu;
 
 static constexpr int32_t never = std::numeric_limits<int32_t>::min();
+/// Of a row in a worker's scratch: whole vectors.
+static constexpr int64_t scratchAlignment = 64;
 static constexpr float infinity = std::numeric_limits<float>::infinity();
 
-static int64_t lastDim(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  return type.getDimSize(type.getRank() - 1);
-}
-
 namespace {
-
-/// A worker's scratch: rows of 32-bit elements, each a multiple of 16.
-struct RouteScratch {
-  llvm::MapVector<Value, int64_t> rows; ///< of scores, picks
-  int64_t keys = 0, groupKeys = 0, weights = 0, bytes = 0;
-
-  static int64_t rowBytes(int64_t elements) {
-    return (elements + 15) / 16 * 64;
-  }
-  explicit RouteScratch(exec::KernelOp kernel) {
-    int64_t widest = 0, groups = 0, picks = 0;
-    auto addRow = [&](Value value) {
-      if (rows.insert({value, bytes}).second)
-        bytes += rowBytes(lastDim(value));
-    };
-    for (Operation &op : kernel.getBody().front())
-      llvm::TypeSwitch<Operation *>(&op)
-          .Case([&](ScoreOp score) {
-            addRow(score.getLogits());
-            addRow(score.getScores());
-          })
-          .Case([&](SelectOp select) {
-            addRow(select.getScores());
-            addRow(select.getIds());
-            widest = std::max(widest, lastDim(select.getScores()));
-            if (select.getGroups())
-              groups = std::max(groups, select.getGroups()->getNumGroups());
-          })
-          .Case([&](WeighOp weigh) {
-            addRow(weigh.getScores());
-            addRow(weigh.getIds());
-            picks = std::max(picks, lastDim(weigh.getIds()));
-          });
-    for (auto [place, elements] :
-         {std::pair(&keys, widest), std::pair(&groupKeys, groups),
-          std::pair(&weights, picks)}) {
-      *place = bytes;
-      bytes += rowBytes(elements);
-    }
-  }
-};
 
 class RouteEmitter {
 public:
   explicit RouteEmitter(KernelFrame &frame)
-      : frame(frame), l(frame.l), scratch(frame.kernel),
+      : frame(frame), l(frame.l), scratch(frame.kernel, scratchAlignment),
         lanes(frame.target.getLanes()), f32(l.b.getF32Type()),
         i32(l.b.getI32Type()) {}
 
@@ -119,7 +76,7 @@ private:
 
   KernelFrame &frame;
   LeafBuilder &l;
-  RouteScratch scratch;
+  RouteRows scratch;
   const int64_t lanes;
   Type f32, i32;
   Value t;
@@ -470,7 +427,7 @@ void RouteEmitter::token(Value index) {
 }
 
 int64_t moe::cpu::routeScratch(exec::KernelOp kernel) {
-  return RouteScratch(kernel).bytes;
+  return RouteRows(kernel, scratchAlignment).bytes;
 }
 
 void moe::cpu::emitRoute(KernelFrame &frame) {

@@ -9,8 +9,8 @@
 #include "moe/codegen/cuda/CudaKernels.h"
 
 #include "moe/codegen/cuda/PrintScalar.h"
-#include "moe/codegen/cuda/RouteRows.h"
 #include "moe/codegen/cuda/device/sizes.cuh"
+#include "moe/codegen/leaf/RouteRows.h"
 #include "moe/codegen/leaf/Unsupported.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -96,7 +96,7 @@ LaunchAttr moe::cuda::launchOf(exec::KernelOp kernel, cuda::TargetAttr target) {
   }
   case KernelClass::Route:
     block = 32 * routeTokens;
-    smem = routeTokens * RouteRows(kernel).bytes;
+    smem = routeTokens * RouteRows(kernel, routeAlignment).bytes;
     break;
   case KernelClass::Index: {
     IndexShape index(kernel, target.getSharedBytes());

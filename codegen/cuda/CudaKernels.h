@@ -30,6 +30,8 @@ inline constexpr int64_t elementThreads = 128;
 inline constexpr int64_t combineColumns = 4 * elementThreads;
 /// A routing block has a warp for each of so many tokens.
 inline constexpr int64_t routeTokens = 4;
+/// Where its rows begin, in bytes: at a vector of four elements.
+inline constexpr int64_t routeAlignment = 16;
 /// An index kernel is one block of at most so many warps.
 inline constexpr int64_t indexWarps = 32;
 

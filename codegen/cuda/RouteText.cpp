@@ -10,9 +10,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "moe/codegen/cuda/CudaKernels.h"
 #include "moe/codegen/cuda/EmitLeaf.h"
 #include "moe/codegen/cuda/KernelText.h"
-#include "moe/codegen/cuda/RouteRows.h"
+#include "moe/codegen/leaf/RouteRows.h"
 
 #include "mlir/IR/TypeUtilities.h"
 
@@ -24,50 +25,12 @@ using namespace moe;
 using namespace moe::cuda;
 using llvm::formatv;
 
-int64_t moe::cuda::lastDim(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  return type.getDimSize(type.getRank() - 1);
-}
-
-RouteRows::RouteRows(exec::KernelOp kernel) {
-  auto rowBytes = [](int64_t elements) { return (elements + 3) / 4 * 16; };
-  int64_t widest = 0, groups = 0, picks = 0;
-  auto addRow = [&](Value value) {
-    if (rows.insert({value, bytes}).second)
-      bytes += rowBytes(lastDim(value));
-  };
-  for (Operation &op : kernel.getBody().front())
-    llvm::TypeSwitch<Operation *>(&op)
-        .Case([&](ScoreOp score) {
-          addRow(score.getLogits());
-          addRow(score.getScores());
-        })
-        .Case([&](SelectOp select) {
-          addRow(select.getScores());
-          addRow(select.getIds());
-          widest = std::max(widest, lastDim(select.getScores()));
-          if (select.getGroups())
-            groups = std::max(groups, select.getGroups()->getNumGroups());
-        })
-        .Case([&](WeighOp weigh) {
-          addRow(weigh.getScores());
-          addRow(weigh.getIds());
-          picks = std::max(picks, lastDim(weigh.getIds()));
-        });
-  for (auto [place, elements] :
-       {std::pair(&keys, widest), std::pair(&groupKeys, groups),
-        std::pair(&weights, picks)}) {
-    *place = bytes;
-    bytes += rowBytes(elements);
-  }
-}
-
 namespace moe::cuda {
 
 class RouteText {
 public:
   explicit RouteText(KernelText &text)
-      : text(text), os(text.os), rows(text.kernel) {}
+      : text(text), os(text.os), rows(text.kernel, routeAlignment) {}
   void print();
 
 private:

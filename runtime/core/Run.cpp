@@ -16,6 +16,7 @@
 #include "moe/runtime/core/Run.h"
 #include "moe/runtime/core/DefaultFloats.h"
 #include "moe/runtime/core/DimExpr.h"
+#include "moe/runtime/core/Steps.h"
 
 #include <chrono>
 #include <cstring>
@@ -39,7 +40,9 @@ private:
   Status placeSlices(int64_t arena);
 
   // The steps.
-  Status execute(const abi::StepList &list);
+  template <typename Each>
+  friend Status core::runSteps(const abi::StepList &,
+                               const std::vector<int64_t> &, Each &);
   Status launch(const abi::Launch &launch);
   Status copy(const abi::Copy &copy);
   Status check(const abi::Check &check);
@@ -80,7 +83,7 @@ Status Run::run(std::span<const Operand> inputs,
     status = placeBuffers();
   if (!status)
     return status;
-  return execute(*program.table().steps());
+  return runSteps(*program.table().steps(), tables.dims, *this);
 }
 
 /// Lays slices, outputs that nobody asked for and scratch out in the memory.
@@ -153,34 +156,6 @@ Status Run::placeSlices(int64_t arena) {
                     " lies outside of the workspace");
     tables.slices[i] = {workspace.memory.data() + offset,
                         static_cast<size_t>(bytes)};
-  }
-  return {};
-}
-
-Status Run::execute(const abi::StepList &list) {
-  for (const abi::Step *step : *list.steps()) {
-    Status status;
-    switch (step->body_type()) {
-    case abi::StepBody::Launch:
-      status = launch(*step->body_as_Launch());
-      break;
-    case abi::StepBody::Copy:
-      status = copy(*step->body_as_Copy());
-      break;
-    case abi::StepBody::Check:
-      status = check(*step->body_as_Check());
-      break;
-    default: {
-      const abi::Switch &choice = *step->body_as_Switch();
-      const int64_t value = tables.dims[choice.dim()];
-      flatbuffers::uoffset_t i = 0;
-      while (i < choice.buckets()->size() && value >= choice.buckets()->Get(i))
-        ++i;
-      status = execute(*choice.cases()->Get(i));
-    }
-    }
-    if (!status)
-      return status;
   }
   return {};
 }

@@ -13,6 +13,7 @@
 
 #include "moe/runtime/cuda/Run.h"
 #include "moe/runtime/core/DimExpr.h"
+#include "moe/runtime/core/Steps.h"
 #include "moe/runtime/core/Workspace.h"
 #include "moe/runtime/cuda/TensorMap.h"
 
@@ -58,7 +59,9 @@ private:
   Status placeSlices(int64_t arena);
   Status fetchOutputs();
 
-  Status execute(const abi::StepList &list);
+  template <typename Each>
+  friend Status core::runSteps(const abi::StepList &,
+                               const std::vector<int64_t> &, Each &);
   Status launch(const abi::Launch &launch);
   Status copy(const abi::Copy &copy);
   Status check(const abi::Check &check);
@@ -102,7 +105,7 @@ Status Run::run(std::span<const core::Operand> inputs,
   workspace.last = bound.sharedProgram();
   status = placeBuffers();
   if (status)
-    status = execute(*program.table().steps());
+    status = core::runSteps(*program.table().steps(), tables.dims, *this);
   if (status)
     status = fetchOutputs();
   if (!host)
@@ -247,34 +250,6 @@ Run::Buffer Run::resolve(const abi::BufferRef &reference) const {
 //===----------------------------------------------------------------------===//
 // Steps
 //===----------------------------------------------------------------------===//
-
-Status Run::execute(const abi::StepList &list) {
-  for (const abi::Step *step : *list.steps()) {
-    Status status;
-    switch (step->body_type()) {
-    case abi::StepBody::Launch:
-      status = launch(*step->body_as_Launch());
-      break;
-    case abi::StepBody::Copy:
-      status = copy(*step->body_as_Copy());
-      break;
-    case abi::StepBody::Check:
-      status = check(*step->body_as_Check());
-      break;
-    default: {
-      const abi::Switch &choice = *step->body_as_Switch();
-      const int64_t value = tables.dims[choice.dim()];
-      flatbuffers::uoffset_t i = 0;
-      while (i < choice.buckets()->size() && value >= choice.buckets()->Get(i))
-        ++i;
-      status = execute(*choice.cases()->Get(i));
-    }
-    }
-    if (!status)
-      return status;
-  }
-  return {};
-}
 
 Status Run::launch(const abi::Launch &launch) {
   int64_t tasks = core::evaluate(*launch.tasks(), tables.dims);

@@ -108,8 +108,8 @@ PlanChoice TargetAttr::choosePlan(Operation *op, int64_t minTokens,
               return cut <= minTokens;
             }));
   MLIRContext *context = getContext();
-  auto plan = PlanAttr::get(
-      context, sums, matmul.getGroups() ? getTile() : 0, getColumns());
+  auto plan = PlanAttr::get(context, sums, matmul.getGroups() ? getTile() : 0,
+                            getColumns());
   Builder builder(context);
   auto figures = builder.getDictionaryAttr(
       {builder.getNamedAttr("from", builder.getI64IntegerAttr(minTokens)),

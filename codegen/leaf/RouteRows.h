@@ -5,28 +5,33 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// A router works on one token at a time. What it keeps of it between its ops is
+// the same on every target; only who holds the memory differs.
+//
+//===----------------------------------------------------------------------===//
 
-#ifndef MOE_CODEGEN_CUDA_ROUTEROWS_H
-#define MOE_CODEGEN_CUDA_ROUTEROWS_H
+#ifndef MOE_CODEGEN_LEAF_ROUTEROWS_H
+#define MOE_CODEGEN_LEAF_ROUTEROWS_H
 
 #include "moe/dialect/exec/MoeExecOps.h"
 
 #include "llvm/ADT/MapVector.h"
 
-namespace moe::cuda {
+namespace moe {
 
-/// Where a warp keeps its token's rows of 32-bit elements, in bytes from the
-/// start of its shared memory.
+/// Where a token's rows of 32-bit elements are, in bytes from the start of its
+/// memory. Each begins at a multiple of `alignment` bytes.
 struct RouteRows {
   llvm::MapVector<mlir::Value, int64_t> rows; ///< of logits, scores, ids
   int64_t keys = 0, groupKeys = 0, weights = 0, bytes = 0;
 
-  explicit RouteRows(exec::KernelOp kernel);
+  RouteRows(exec::KernelOp kernel, int64_t alignment);
 };
 
 /// The last dimension of a tensor.
 int64_t lastDim(mlir::Value tensor);
 
-} // namespace moe::cuda
+} // namespace moe
 
-#endif // MOE_CODEGEN_CUDA_ROUTEROWS_H
+#endif // MOE_CODEGEN_LEAF_ROUTEROWS_H
