@@ -2,6 +2,7 @@
 #
 # Every .mlir, .test, .sh and .py file with a RUN line below test/ is a test. Tools are
 # found in the build, FileCheck and its kin in LLVM's own folder.
+import importlib.metadata
 import os
 import sys
 
@@ -32,6 +33,13 @@ config.substitutions.append(("%edit", "python3 " + os.path.join(errors, "edit.py
 config.substitutions.append(("%fixture", os.path.join(config.moe_source_dir, "test", "e2e", "fixture.sh")))
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%data", os.path.join(config.moe_source_dir, "test", "data")))
+
+# What docs/coverage.md was made with.
+try:
+    if importlib.metadata.version("transformers") == "5.23.0" and importlib.metadata.version("torch"):
+        config.available_features.add("transformers")
+except importlib.metadata.PackageNotFoundError:
+    pass
 
 # The simulator runs CUDA kernels on x86-64.
 if os.path.exists(os.path.join(config.moe_build_dir, "lib", "libmoe_cudasim.so")):

@@ -14,6 +14,7 @@
 
 #include "moe/dialect/MoeOps.h"
 #include "moe/runtime/import/LayerDesc.h"
+#include "moe/runtime/import/RowOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -52,12 +53,16 @@ private:
   /// The weight's value at the top of the function; null if there is none.
   Value load(Role role);
   Value linear(Value input, Value weight, Value bias);
-  Value activate(Value gate, Value up);
-  Value sharedExperts(Value hidden);
-  Value weighBySigmoid(Value input, Value logits);
+  Value activate(const LayerDesc::ActivationDesc &activation, Value gate,
+                 Value up);
+  Value norm(Role role, Value weight, Value input, Type element);
+  Value logits(Value hidden);
+  Value expertsInput(Value hidden);
+  Value sharedExperts(Value hidden, Value mix);
   Value addOutputBias(Value hidden, Value shared);
-  Value scaled(Value weights);
+  Value mixing(Value weights, Value mix);
   Value experts(Value dispatched, Value groups);
+  Value output(Value summed, Value init);
   void buildBody(func::FuncOp function);
 
   const LayerDesc &layer;
@@ -146,7 +151,8 @@ Value LayerBuilder::linear(Value input, Value weight, Value bias) {
 
 /// Over one operand where the activation is plain; its result goes into the
 /// down projection.
-Value LayerBuilder::activate(Value gate, Value up) {
+Value LayerBuilder::activate(const LayerDesc::ActivationDesc &activation,
+                             Value gate, Value up) {
   auto parameter = [&](std::optional<double> value) {
     return value ? builder.getF64FloatAttr(*value) : FloatAttr();
   };
@@ -157,68 +163,107 @@ Value LayerBuilder::activate(Value gate, Value up) {
   int64_t width = cast<RankedTensorType>(up.getType()).getDimSize(1);
   return ActivateOp::create(
       builder, loc, rows(width, layer.activationType),
-      ActivationAttr::get(builder.getContext(), layer.activation), operands,
-      parameter(layer.alpha), parameter(layer.beta), parameter(layer.limit));
+      ActivationAttr::get(builder.getContext(), activation.id), operands,
+      parameter(activation.alpha), parameter(activation.beta),
+      parameter(activation.limit));
 }
 
-/// An ordinary gated MLP beside the experts; what it gives is where the
-/// experts' sum starts.
-Value LayerBuilder::sharedExperts(Value hidden) {
+/// The norm of a role, whose weight is given; without one the input itself.
+Value LayerBuilder::norm(Role role, Value weight, Value input, Type element) {
+  if (!weight)
+    return input;
+  const LayerDesc::Norm &norm = layer.norm(role);
+  return rmsNorm(
+      builder, loc, input,
+      {weight, norm.eps, norm.weightFromOne, norm.weightFirst, norm.scale},
+      element);
+}
+
+/// What the router says of each expert.
+Value LayerBuilder::logits(Value hidden) {
+  Value input = norm(Role::RouterNorm, load(Role::RouterNorm), hidden,
+                     layer.activationType);
+  Value logits = linear(input, load(Role::Router), load(Role::RouterBias));
+  if (layer.logitScale == 1.0 && layer.logitCap == 0.0)
+    return logits;
+  return mapRows(builder, loc, {{logits}}, layer.experts, f32,
+                 [&](OpBuilder &inner, Location loc, ValueRange values) {
+                   Value l = times(inner, loc, values[0], layer.logitScale);
+                   if (layer.logitCap == 0.0)
+                     return l;
+                   l = times(inner, loc, l, 1.0 / layer.logitCap);
+                   l = math::TanhOp::create(inner, loc, l);
+                   return times(inner, loc, l, layer.logitCap);
+                 });
+}
+
+/// What tokens go to the experts as.
+Value LayerBuilder::expertsInput(Value hidden) {
+  Value input = hidden;
+  if (Value projection = load(Role::LatentIn)) {
+    auto type = cast<RankedTensorType>(projection.getType());
+    input = LinearOp::create(builder, loc,
+                             rows(type.getDimSize(0), layer.activationType),
+                             hidden, projection, Value(), acc());
+  }
+  return norm(Role::InputNorm, load(Role::InputNorm), input,
+              layer.activationType);
+}
+
+/// An ordinary MLP beside the experts, weighed in one of several ways; what it
+/// gives is where the experts' sum starts.
+Value LayerBuilder::sharedExperts(Value hidden, Value mix) {
   if (!layer.weight(Role::SharedDown))
     return {};
   Value gate = load(Role::SharedGate);
   if (gate)
     gate = linear(hidden, gate, {});
   Value up = linear(hidden, load(Role::SharedUp), {});
-  Value inner = activate(gate, up);
+  Value inner =
+      activate(layer.sharedActivation.value_or(layer.activation), gate, up);
   Value result = linear(inner, load(Role::SharedDown), {});
+  SmallVector<RowOperand> operands = {{result}};
   Value router = load(Role::SharedRouter);
-  return router ? weighBySigmoid(result, linear(hidden, router, {})) : result;
-}
-
-/// rows[t, h] * sigmoid(logits[t, 0]).
-Value LayerBuilder::weighBySigmoid(Value input, Value logits) {
-  MLIRContext *context = builder.getContext();
-  AffineExpr row = builder.getAffineDimExpr(0);
-  AffineMap all = AffineMap::getMultiDimIdentityMap(2, context);
-  AffineMap first =
-      AffineMap::get(2, 0, {row, builder.getAffineConstantExpr(0)}, context);
-  Value tokens = tensor::DimOp::create(builder, loc, input, 0);
-  Value init = tensor::EmptyOp::create(builder, loc, input.getType(), tokens);
-  auto op = linalg::GenericOp::create(
-      builder, loc, input.getType(), ValueRange{input, logits}, init,
-      ArrayRef<AffineMap>{all, first, all},
-      SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
-      [](OpBuilder &body, Location loc, ValueRange values) {
-        Value one = arith::ConstantOp::create(
-            body, loc, body.getFloatAttr(values[1].getType(), 1.0));
-        Value negated = arith::NegFOp::create(body, loc, values[1]);
-        Value power = math::ExpOp::create(body, loc, negated);
-        Value sum = arith::AddFOp::create(body, loc, power, one);
-        Value weight = arith::DivFOp::create(body, loc, one, sum);
-        Value result = arith::MulFOp::create(body, loc, values[0], weight);
-        linalg::YieldOp::create(body, loc, result);
+  if (router)
+    operands.push_back({linear(hidden, router, {}), Read::First});
+  if (mix)
+    operands.append({{mix, Read::Second}, {mix, Read::First}});
+  if (operands.size() == 1 && layer.sharedScale == 1.0)
+    return result;
+  return mapRows(
+      builder, loc, operands, layer.hidden, f32,
+      [&](OpBuilder &body, Location loc, ValueRange values) {
+        Value weighed = times(body, loc, values[0], layer.sharedScale);
+        Value weight;
+        if (router)
+          weight = sigmoid(body, loc, values[1]);
+        else if (mix)
+          weight =
+              sigmoid(body, loc,
+                      arith::SubFOp::create(body, loc, values[1], values[2]));
+        return weight ? arith::MulFOp::create(body, loc, weighed, weight)
+                      : weighed;
       });
-  return op.getResult(0);
 }
 
-/// weights[t, j] * sumScale: the same as scaling the sum.
-Value LayerBuilder::scaled(Value weights) {
-  AffineMap all = AffineMap::getMultiDimIdentityMap(2, builder.getContext());
-  Value tokens = tensor::DimOp::create(builder, loc, weights, 0);
-  Value init = tensor::EmptyOp::create(builder, loc, weights.getType(), tokens);
-  return linalg::GenericOp::create(
-             builder, loc, weights.getType(), ValueRange{weights}, init,
-             ArrayRef<AffineMap>{all, all},
-             SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
-             [&](OpBuilder &body, Location loc, ValueRange values) {
-               Value scale = arith::ConstantOp::create(
-                   body, loc, body.getFloatAttr(f32, layer.sumScale));
-               Value result =
-                   arith::MulFOp::create(body, loc, values[0], scale);
-               linalg::YieldOp::create(body, loc, result);
-             })
-      .getResult(0);
+/// weights[t, j] times what the sum over the experts is multiplied by.
+Value LayerBuilder::mixing(Value weights, Value mix) {
+  if (layer.sumScale == 1.0 && !mix)
+    return weights;
+  SmallVector<RowOperand> operands = {{weights}};
+  if (mix)
+    operands.append({{mix, Read::First}, {mix, Read::Second}});
+  return mapRows(
+      builder, loc, operands, layer.router.topK, f32,
+      [&](OpBuilder &body, Location loc, ValueRange values) {
+        Value result = times(body, loc, values[0], layer.sumScale);
+        if (!mix)
+          return result;
+        // A softmax of two is a sigmoid of how far they are apart.
+        Value weight = sigmoid(
+            body, loc, arith::SubFOp::create(body, loc, values[1], values[2]));
+        return Value(arith::MulFOp::create(body, loc, result, weight));
+      });
 }
 
 /// shared[t, h] + bias[h]; either may be missing.
@@ -226,36 +271,45 @@ Value LayerBuilder::addOutputBias(Value hidden, Value shared) {
   Value bias = load(Role::OutputBias);
   if (!bias)
     return shared;
-  AffineMap all = AffineMap::getMultiDimIdentityMap(2, builder.getContext());
-  AffineMap column = all.getSubMap({1});
-  RankedTensorType type = rows(layer.hidden, f32);
-  Value tokens = tensor::DimOp::create(builder, loc, hidden, 0);
-  Value init = tensor::EmptyOp::create(builder, loc, type, tokens);
-  SmallVector<Value> inputs = {bias};
-  SmallVector<AffineMap> maps = {column};
-  if (shared) {
-    inputs.push_back(shared);
-    maps.push_back(all);
+  SmallVector<RowOperand> operands = {{shared ? shared : hidden}};
+  operands.push_back({bias, Read::Column});
+  return mapRows(
+      builder, loc, operands, layer.hidden, f32,
+      [&](OpBuilder &body, Location loc, ValueRange values) -> Value {
+        if (!shared)
+          return values[1];
+        return arith::AddFOp::create(body, loc, values[0], values[1]);
+      });
+}
+
+/// From the experts' sum to what the layer gives. Where nothing is done to it,
+/// `init` is in it already.
+Value LayerBuilder::output(Value summed, Value init) {
+  Value result = summed;
+  if (Value projection = load(Role::LatentOut)) {
+    result = linear(summed, projection, {});
+    SmallVector<RowOperand> operands = {{result}};
+    if (init)
+      operands.push_back({init});
+    result = mapRows(
+        builder, loc, operands, layer.hidden,
+        layer.weight(Role::OutputNorm) ? Type(f32) : Type(layer.activationType),
+        [&](OpBuilder &body, Location loc, ValueRange values) {
+          if (!init)
+            return values[0];
+          return Value(arith::AddFOp::create(body, loc, values[0], values[1]));
+        });
   }
-  maps.push_back(all);
-  return linalg::GenericOp::create(
-             builder, loc, type, inputs, init, maps,
-             SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
-             [&](OpBuilder &body, Location loc, ValueRange values) {
-               Value sum = values[0];
-               if (sum.getType() != f32)
-                 sum = arith::ExtFOp::create(body, loc, f32, sum);
-               if (shared)
-                 sum = arith::AddFOp::create(body, loc, sum, values[1]);
-               linalg::YieldOp::create(body, loc, sum);
-             })
-      .getResult(0);
+  return norm(Role::OutputNorm, load(Role::OutputNorm), result,
+              layer.activationType);
 }
 
 Value LayerBuilder::experts(Value dispatched, Value groups) {
   SmallVector<Role> roles;
   SmallVector<Value> weights;
-  SmallVector<Type> arguments = {rows(layer.hidden, layer.activationType)};
+  const int64_t width =
+      cast<RankedTensorType>(dispatched.getType()).getDimSize(1);
+  SmallVector<Type> arguments = {rows(width, layer.activationType)};
   for (Role role : {Role::Gate, Role::Up, Role::Down, Role::GateBias,
                     Role::UpBias, Role::DownBias})
     if (Value weight = load(role)) {
@@ -265,8 +319,9 @@ Value LayerBuilder::experts(Value dispatched, Value groups) {
       arguments.push_back(RankedTensorType::get(type.getShape().drop_front(),
                                                 type.getElementType()));
     }
-  auto expert = ExpertOp::create(builder, loc, rows(layer.hidden, f32),
-                                 dispatched, groups, weights);
+  Value normWeight = load(Role::ExpertNorm);
+  auto expert = ExpertOp::create(builder, loc, rows(width, f32), dispatched,
+                                 groups, weights);
   OpBuilder::InsertionGuard guard(builder);
   Block *body =
       builder.createBlock(&expert.getBody(), {}, arguments,
@@ -281,9 +336,10 @@ Value LayerBuilder::experts(Value dispatched, Value groups) {
   if (gate)
     gate = linear(input, gate, slice(Role::GateBias));
   Value up = linear(input, slice(Role::Up), slice(Role::UpBias));
-  Value result =
-      linear(activate(gate, up), slice(Role::Down), slice(Role::DownBias));
-  YieldOp::create(builder, loc, result);
+  Value result = linear(activate(layer.activation, gate, up), slice(Role::Down),
+                        slice(Role::DownBias));
+  YieldOp::create(builder, loc,
+                  norm(Role::ExpertNorm, normWeight, result, f32));
   return expert.getResult();
 }
 
@@ -293,7 +349,7 @@ void LayerBuilder::buildBody(func::FuncOp function) {
   const semantics::RouterSpec &router = layer.router;
   Value hidden = function.getArgument(0);
 
-  Value logits = linear(hidden, load(Role::Router), load(Role::RouterBias));
+  Value logits = this->logits(hidden);
 
   ScoreFnAttr score;
   if (router.score != semantics::ScoreFn::Identity)
@@ -332,20 +388,29 @@ void LayerBuilder::buildBody(func::FuncOp function) {
     weights = kept.getKeptWeights();
   }
 
-  Value mixing = weights;
-  if (layer.sumScale != 1.0)
-    mixing = scaled(weights);
-  Value init = addOutputBias(hidden, sharedExperts(hidden));
+  Value mix = load(Role::Mix);
+  if (mix)
+    mix = linear(hidden, mix, load(Role::MixBias));
+  Value mixed = mixing(weights, mix);
+  Value init = addOutputBias(hidden, sharedExperts(hidden, mix));
+  Value input = expertsInput(hidden);
   Value grouped = GroupOp::create(builder, loc,
                                   GroupsType::get(context, layer.experts), ids);
   Value dispatched =
-      DispatchOp::create(builder, loc, hidden.getType(), hidden, grouped,
-                         layer.weighInput ? mixing : Value());
+      DispatchOp::create(builder, loc, input.getType(), input, grouped,
+                         layer.weighInput ? mixed : Value());
   Value out = experts(dispatched, grouped);
-  Value result =
-      CombineOp::create(builder, loc, hidden.getType(), out, grouped,
-                        layer.weighInput ? Value() : mixing, init, acc(),
-                        CombineOrderAttr::get(context, CombineOrder::Slot));
+  // What is done to the sum is done in f32, but for a projection, which reads
+  // what the experts' own read.
+  const bool projected = layer.weight(Role::LatentOut).has_value();
+  auto summedType = cast<RankedTensorType>(input.getType());
+  if (!projected && layer.weight(Role::OutputNorm))
+    summedType = summedType.clone(f32);
+  Value summed = CombineOp::create(
+      builder, loc, summedType, out, grouped,
+      layer.weighInput ? Value() : mixed, projected ? Value() : init, acc(),
+      CombineOrderAttr::get(context, CombineOrder::Slot));
+  Value result = output(summed, projected ? init : Value());
   func::ReturnOp::create(builder, loc,
                          ValueRange{result, ids, weights, logits});
 }

@@ -54,10 +54,15 @@ Result<Config> Config::read(const std::string &folder) {
   return config;
 }
 
-static const Family *familyOf(std::string_view modelType) {
+const Family *Config::familyOf(std::string_view modelType) const {
+  auto fits = [&](const Condition &condition) {
+    Result<std::string> value = text(condition.key, "");
+    return value && *value == condition.value;
+  };
   for (const Family &family : families())
     if (std::ranges::find(family.modelTypes, modelType) !=
-        family.modelTypes.end())
+            family.modelTypes.end() &&
+        (!family.onlyIf || fits(*family.onlyIf)))
       return &family;
   return nullptr;
 }
@@ -82,6 +87,8 @@ Result<const Family *> Config::family() const {
   std::string list;
   for (const Family &family : families())
     for (std::string_view name : family.modelTypes) {
+      if (family.onlyIf)
+        continue;
       known.emplace_back(name);
       list += (list.empty() ? "" : ", ") + known.back();
     }
@@ -125,18 +132,24 @@ static Result<int64_t> bounded(const JsonValue &value, int64_t low,
   return number;
 }
 
+/// The item of this layer, of a list; anything else as it is.
+static Result<JsonValue> itemOf(const JsonValue &value, int64_t layer) {
+  if (!value.isArray())
+    return value;
+  if (layer < 0 || static_cast<size_t>(layer) >= value.size())
+    return Error(ErrorId::ConfigKeyType,
+                 value.where() + " has " + std::to_string(value.size()) +
+                     " items, none of layer " + std::to_string(layer));
+  return value.at(layer);
+}
+
 Result<Size> Config::size(Keys keys, int64_t layer) const {
   for (std::string_view key : keys)
     if (std::optional<JsonValue> value = find(key)) {
-      if (value->isArray()) {
-        if (layer < 0 || static_cast<size_t>(layer) >= value->size())
-          return Error(ErrorId::ConfigKeyType,
-                       value->where() + " has " +
-                           std::to_string(value->size()) +
-                           " items, none of layer " + std::to_string(layer));
-        value = value->at(layer);
-      }
-      Result<int64_t> number = bounded(*value, 1, int64_t(1) << 20);
+      Result<JsonValue> item = itemOf(*value, layer);
+      if (!item)
+        return item.takeError();
+      Result<int64_t> number = bounded(*item, 1, int64_t(1) << 20);
       if (!number)
         return number.takeError();
       return Size{*number, std::string(key)};
@@ -154,9 +167,15 @@ Result<int64_t> Config::integer(std::string_view key, int64_t low, int64_t high,
   return missing(key);
 }
 
-Result<double> Config::number(std::string_view key, double absent) const {
-  std::optional<JsonValue> value = find(key);
-  return value ? value->asDouble() : Result<double>(absent);
+Result<double> Config::number(std::string_view key, double absent,
+                              int64_t layer) const {
+  std::optional<JsonValue> value = key.empty() ? std::nullopt : find(key);
+  if (!value)
+    return absent;
+  Result<JsonValue> item = itemOf(*value, layer);
+  if (!item)
+    return item.takeError();
+  return item->isNull() ? Result<double>(absent) : item->asDouble();
 }
 
 Result<bool> Config::flag(std::string_view key, bool absent) const {

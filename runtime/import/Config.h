@@ -48,7 +48,9 @@ public:
   core::Result<Size> size(Keys keys, int64_t layer) const;
   core::Result<int64_t> integer(std::string_view key, int64_t low, int64_t high,
                                 std::optional<int64_t> absent) const;
-  core::Result<double> number(std::string_view key, double absent) const;
+  /// A number, or of a list the item of this layer.
+  core::Result<double> number(std::string_view key, double absent,
+                              int64_t layer = -1) const;
   core::Result<bool> flag(std::string_view key, bool absent) const;
   core::Result<std::string> text(std::string_view key,
                                  std::string_view absent) const;
@@ -56,6 +58,7 @@ public:
   core::Result<std::vector<std::string>> texts(std::string_view key) const;
 
 private:
+  const Family *familyOf(std::string_view modelType) const;
   Config(core::JsonValue root) : root(std::move(root)) {}
   /// The error of a key that is not there, with the nearest that is.
   core::Error missing(std::string_view key) const;

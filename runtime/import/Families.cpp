@@ -26,17 +26,25 @@ static constexpr RoleRow kRoles[kNumRoles] = {
     {Role::Router, "router", "router.weight", "E H"},
     {Role::RouterBias, "router_bias", "router.bias", "E"},
     {Role::SelectionBias, "selection_bias", "router.selection_bias", "E"},
-    {Role::Gate, "gate", "experts.gate.weight", "E I H", true},
-    {Role::Up, "up", "experts.up.weight", "E I H", true},
-    {Role::Down, "down", "experts.down.weight", "E H I", true},
+    {Role::Gate, "gate", "experts.gate.weight", "E I X", true},
+    {Role::Up, "up", "experts.up.weight", "E I X", true},
+    {Role::Down, "down", "experts.down.weight", "E X I", true},
     {Role::GateBias, "gate_bias", "experts.gate.bias", "E I"},
     {Role::UpBias, "up_bias", "experts.up.bias", "E I"},
-    {Role::DownBias, "down_bias", "experts.down.bias", "E H"},
+    {Role::DownBias, "down_bias", "experts.down.bias", "E X"},
     {Role::SharedGate, "shared_gate", "shared.gate.weight", "S H", true},
     {Role::SharedUp, "shared_up", "shared.up.weight", "S H", true},
     {Role::SharedDown, "shared_down", "shared.down.weight", "H S", true},
     {Role::SharedRouter, "shared_router", "shared.router.weight", "1 H"},
     {Role::OutputBias, "output_bias", "output.bias", "H"},
+    {Role::RouterNorm, "router_norm", "router.norm.weight", "H"},
+    {Role::LatentIn, "latent_in", "latent.in.weight", "X H"},
+    {Role::LatentOut, "latent_out", "latent.out.weight", "H X"},
+    {Role::InputNorm, "input_norm", "experts.input_norm.weight", "X"},
+    {Role::ExpertNorm, "expert_norm", "experts.norm.weight", "X"},
+    {Role::OutputNorm, "output_norm", "output.norm.weight", "H"},
+    {Role::Mix, "mix", "mix.weight", "P H"},
+    {Role::MixBias, "mix_bias", "mix.bias", "P"},
 };
 
 const RoleRow &import::lookup(Role role) {
@@ -50,8 +58,8 @@ const RoleRow &import::lookup(Role role) {
 std::span<const Family> import::families() {
   static const std::vector<Family> all = [] {
     std::vector<Family> rows;
-    for (std::span<const Family> some :
-         {softmaxFamilies(), sigmoidFamilies(), logitFamilies()})
+    for (std::span<const Family> some : {softmaxFamilies(), deepSeekFamilies(),
+                                         sigmoidFamilies(), logitFamilies()})
       rows.insert(rows.end(), some.begin(), some.end());
     return rows;
   }();
@@ -72,8 +80,7 @@ static constexpr UnsupportedModel kUnsupported[] = {
     {"nllb-moe", "a capacity that follows from the number of tokens"},
     {"hunyuan", "tokens over the capacity given to random experts"},
     {"inkling", "shared experts whose weights are normalized with the others'"},
-    {"cohere2_moe", "the mean of routed and shared experts"},
-    {"muse_spark", "projections around the experts and a norm behind each"},
+    {"ernie4_5_vl_moe", "experts that are chosen by what kind of token it is"},
 };
 
 std::span<const UnsupportedModel> import::unsupportedModels() {

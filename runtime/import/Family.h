@@ -41,8 +41,16 @@ enum class Role : unsigned {
   SharedDown,    ///< H S
   SharedRouter,  ///< 1 H, whose sigmoid weighs the shared experts
   OutputBias,    ///< H, added to what the layer gives
+  RouterNorm,    ///< H, of the norm through which the router reads
+  LatentIn,      ///< X H, in front of the experts
+  LatentOut,     ///< H X, behind their sum
+  InputNorm,     ///< X, of the norm through which the experts read
+  ExpertNorm,    ///< X, of the norm of what each expert gives
+  OutputNorm,    ///< H, of the norm of what the layer gives
+  Mix,           ///< 2 H, whose softmax weighs routed and shared experts
+  MixBias,       ///< 2
 };
-inline constexpr unsigned kNumRoles = 14;
+inline constexpr unsigned kNumRoles = 22;
 
 struct RoleRow {
   Role id;
@@ -58,7 +66,9 @@ const RoleRow &lookup(Role role);
 enum class Part { Whole, First, Second, Even, Odd };
 
 /// Where one tensor is stored and how it lies. Letters name sizes: E experts,
-/// H hidden, I intermediate, S intermediate of the shared experts, 1 one.
+/// H hidden, X the width that experts work in (hidden, unless there are
+/// projections around them; an expert's own tensors may say H for it), I
+/// intermediate, S intermediate of the shared experts, P two, 1 one.
 struct TensorRow {
   Role role;
   /// Below the block, or beside it with "../"; `{e}` is an expert's number.
@@ -71,6 +81,10 @@ struct TensorRow {
   /// A key of config.json without which, or with false, there is no such
   /// tensor.
   std::string_view onlyIf = {};
+  /// Checkpoints without it are of a layer without it.
+  bool optional = false;
+  /// What it is called where the name is not stored.
+  std::string_view alternative = {};
 };
 
 /// One way in which a family's experts are stored.
@@ -129,6 +143,8 @@ struct GroupKeys {
   std::optional<Condition> onlyIf = std::nullopt;
   /// One group where the keys are absent.
   bool optional = false;
+  /// Another key of the count, where that one is absent.
+  std::string_view otherCount = {};
 };
 
 struct RouterPreset {
@@ -137,13 +153,21 @@ struct RouterPreset {
   bool roundScores = false;
   std::optional<GroupKeys> groups = std::nullopt;
   std::span<const semantics::NormStep> normalize = {};
-  /// A key that turns `normalize` on, and what its absence means.
+  /// A key that turns the L1 steps of `normalize` on, and what its absence
+  /// means.
   std::string_view normalizeIf = {};
   bool normalizeByDefault = false;
   std::string_view scale = {}; ///< key
   double scaleByDefault = 1.0;
   /// The scale is of the sum over the experts: weights are given without it.
   bool scaleSum = false;
+  /// The sum is multiplied by the experts of a token, and weights divided.
+  bool scaleByTopK = false;
+  /// Keys: logits are multiplied by the one and then bent by the other, c, to
+  /// c * tanh(l / c); 0 is not at all.
+  std::string_view logitScale = {};
+  double logitScaleByDefault = 1.0;
+  std::string_view logitCap = {};
   /// A key with the epsilon of `normalize`.
   std::string_view epsilon = {};
   /// Weights multiply what goes into an expert, not what it gives.
@@ -161,8 +185,10 @@ struct ActivationPreset {
   bool gated = true;
   /// Instead of a key: a row of the table with parameters from keys.
   std::optional<semantics::Activation> fixed = std::nullopt;
-  std::string_view alphaKey = {}, limitKey = {};
+  std::string_view alphaKey = {}, betaKey = {}, limitKey = {};
   double alpha = 0, beta = 0, limit = 0;
+  /// What it is where the limit is 0, which is none.
+  std::optional<semantics::Activation> unlimited = std::nullopt;
 };
 
 /// A key that may have only these values; absent is fine. Anything else changes
@@ -176,11 +202,30 @@ struct Requirement {
 /// Experts that every token goes to, as one MLP of the activation's kind.
 struct SharedPreset {
   std::span<const TensorRow> tensors = {};
+  /// Where the first of those is not stored.
+  std::span<const TensorRow> otherwise = {};
   /// How wide one is, 0 being none; empty: as wide as the others.
   std::string_view width = {};
   /// How many there are; empty: one. And what its absence means.
   std::string_view count = {};
   int64_t countByDefault = 0;
+  /// Where it is not the experts'.
+  std::optional<ActivationPreset> activation = std::nullopt;
+  /// A key that says "sum" or "average" of routed and shared; absent: average.
+  std::string_view combination = {};
+};
+
+/// A root-mean-square norm, with the role of its weight.
+struct NormPreset {
+  Role role;
+  std::string_view epsilon; ///< key
+  double epsilonByDefault = 1e-6;
+  /// Stored weights are one less than what multiplies.
+  bool weightFromOne = false;
+  /// Weights multiply before the mean is taken.
+  bool weightFirst = false;
+  /// Times hidden to the power of -1/2.
+  bool overRootHidden = false;
 };
 
 struct Family {
@@ -198,6 +243,13 @@ struct Family {
   std::span<const Layout> layouts;
   SharedPreset shared = {};
   std::span<const Requirement> requirements = {};
+  /// A key with the width that experts work in; absent or null: hidden.
+  Keys latent = {};
+  /// Tensors of norms and projections around the experts.
+  std::span<const TensorRow> around = {};
+  std::span<const NormPreset> norms = {};
+  /// Of several rows of a model type, which one it is.
+  std::optional<Condition> onlyIf = std::nullopt;
 };
 
 std::span<const Family> families();

@@ -18,9 +18,10 @@
 
 namespace moe::import {
 
-/// The table's parts: scores are a softmax over the experts, a sigmoid of each,
-/// or the logits themselves.
+/// The table's parts: scores are a softmax over the experts, a sigmoid of each
+/// (DeepSeek-V3's way or another), or the logits themselves.
 std::span<const Family> softmaxFamilies();
+std::span<const Family> deepSeekFamilies();
 std::span<const Family> sigmoidFamilies();
 std::span<const Family> logitFamilies();
 
@@ -92,7 +93,10 @@ inline constexpr TensorRow kPlainRouter[] = {
 };
 inline constexpr TensorRow kBiasBesideGate[] = {
     {Role::Router, "gate.weight", "E H"},
-    {Role::SelectionBias, "e_score_correction_bias", "E"},
+    {.role = Role::SelectionBias,
+     .name = "e_score_correction_bias",
+     .dims = "E",
+     .alternative = "gate.e_score_correction_bias"},
 };
 inline constexpr Stack kEveryMlp[] = {
     {"num_hidden_layers", LayerRule::Every, kMlpBlock}};

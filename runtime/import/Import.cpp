@@ -15,6 +15,8 @@
 
 #include "mlir/IR/Builders.h"
 
+#include <cmath>
+
 using namespace moe;
 using namespace moe::import;
 using core::Error;
@@ -50,7 +52,12 @@ private:
   Status checkRequirements();
   Status resolveGroups(const GroupKeys &keys);
   Status resolveRouter();
+  Result<LayerDesc::ActivationDesc>
+  parametric(const ActivationPreset &preset) const;
+  Result<LayerDesc::ActivationDesc>
+  activationOf(const ActivationPreset &preset) const;
   Status resolveActivation();
+  Status resolveNorms();
   Status resolveTensors();
   Status addTensors(const TensorResolver &resolver,
                     std::span<const TensorRow> rows,
@@ -99,8 +106,9 @@ static std::string spelled(const core::JsonValue &value) {
     return *flag ? "true" : "false";
   if (Result<int64_t> number = value.asInt())
     return std::to_string(*number);
-  if (Result<double> number = value.asDouble(); number && *number == 0)
-    return "0";
+  if (Result<double> number = value.asDouble();
+      number && std::abs(*number) < 1e9 && *number == std::round(*number))
+    return std::to_string(static_cast<int64_t>(*number));
   return value.describe();
 }
 
@@ -151,6 +159,14 @@ Status Resolver::resolveSizes() {
       return value.takeError();
     *size = *std::move(value);
   }
+  sizes.latent = sizes.hidden;
+  for (std::string_view key : family.latent)
+    if (config.find(key)) {
+      Result<Size> value = config.size({&key, 1}, place.number);
+      if (!value)
+        return value.takeError();
+      sizes.latent = *std::move(value);
+    }
   if (!family.topK.empty()) {
     Result<Size> value = config.size(family.topK, place.number);
     if (!value)
@@ -192,6 +208,18 @@ Status Resolver::resolveShared() {
     sizes.shared.key = std::string(shared.count) + " * " + sizes.shared.key;
   }
   hasShared = sizes.shared.value > 0;
+  if (!hasShared || shared.combination.empty())
+    return Status::ok();
+  Result<std::string> combination = config.text(shared.combination, "average");
+  if (!combination)
+    return combination.takeError();
+  if (*combination != "average" && *combination != "sum")
+    return Error(ErrorId::FeatureUnsupported,
+                 config.file() + ": key '" + std::string(shared.combination) +
+                     "' is '" + *combination +
+                     "'; expected 'average' or 'sum'");
+  if (*combination == "average")
+    layer.sumScale = layer.sharedScale = 0.5;
   return Status::ok();
 }
 
@@ -228,8 +256,9 @@ Status Resolver::resolveGroups(const GroupKeys &keys) {
   std::optional<int64_t> absent;
   if (keys.optional)
     absent = 1;
-  Result<int64_t> count =
-      config.integer(keys.count, 1, int64_t(1) << 20, absent);
+  const bool other = !keys.otherCount.empty() && !config.find(keys.count);
+  Result<int64_t> count = config.integer(other ? keys.otherCount : keys.count,
+                                         1, int64_t(1) << 20, absent);
   if (!count)
     return count.takeError();
   Result<int64_t> keep = config.integer(keys.keep, 1, int64_t(1) << 20, absent);
@@ -251,17 +280,18 @@ Status Resolver::resolveRouter() {
   if (preset.roundScores)
     layer.scoreType = layer.activationType;
 
-  bool normalize = !preset.normalize.empty();
+  bool l1 = true;
   if (!preset.normalizeIf.empty()) {
     Result<bool> flag =
         config.flag(preset.normalizeIf, preset.normalizeByDefault);
     if (!flag)
       return flag.takeError();
-    normalize = *flag;
+    l1 = *flag;
   }
-  if (normalize)
-    router.normalize.assign(preset.normalize.begin(), preset.normalize.end());
-  if (normalize && !preset.epsilon.empty()) {
+  for (const semantics::NormStep &step : preset.normalize)
+    if (l1 || step.kind != semantics::NormKind::L1)
+      router.normalize.push_back(step);
+  if (!router.normalize.empty() && !preset.epsilon.empty()) {
     Result<double> epsilon =
         config.number(preset.epsilon, router.normalize.front().eps);
     if (!epsilon)
@@ -273,6 +303,19 @@ Status Resolver::resolveRouter() {
     if (!scale)
       return scale.takeError();
     (preset.scaleSum ? layer.sumScale : router.scale) = *scale;
+  }
+  if (preset.scaleByTopK) {
+    layer.sumScale = static_cast<double>(topK.value);
+    router.scale = 1.0 / layer.sumScale;
+  }
+  for (auto [key, absent, value] :
+       {std::tuple(preset.logitScale, preset.logitScaleByDefault,
+                   &layer.logitScale),
+        std::tuple(preset.logitCap, 0.0, &layer.logitCap)}) {
+    Result<double> number = config.number(key, absent);
+    if (!number)
+      return number.takeError();
+    *value = *number;
   }
   if (preset.groups)
     if (Status status = resolveGroups(*preset.groups); !status)
@@ -290,21 +333,40 @@ Status Resolver::resolveRouter() {
   return Status::ok();
 }
 
-Status Resolver::resolveActivation() {
-  const ActivationPreset &preset = family.activation;
-  if (preset.fixed) {
-    layer.activation = *preset.fixed;
-    Result<double> alpha = config.number(preset.alphaKey, preset.alpha);
-    if (!alpha)
-      return alpha.takeError();
-    Result<double> limit = config.number(preset.limitKey, preset.limit);
-    if (!limit)
-      return limit.takeError();
-    layer.alpha = *alpha;
-    layer.beta = preset.beta;
-    layer.limit = *limit;
-    return Status::ok();
+/// A row of the table with parameters, the limit perhaps the layer's own.
+Result<LayerDesc::ActivationDesc>
+Resolver::parametric(const ActivationPreset &preset) const {
+  LayerDesc::ActivationDesc result = {*preset.fixed};
+  std::array<double, 3> given = {};
+  for (auto [index, key, absent] :
+       {std::tuple(0, preset.alphaKey, preset.alpha),
+        std::tuple(1, preset.betaKey, preset.beta),
+        std::tuple(2, preset.limitKey, preset.limit)}) {
+    Result<double> number = config.number(key, absent, place.number);
+    if (!number)
+      return number.takeError();
+    given[index] = *number;
   }
+  if (preset.unlimited && given[2] == 0.0) {
+    result.id = *preset.unlimited;
+    return result;
+  }
+  for (const semantics::ActivationParam &param :
+       semantics::lookup(result.id).params)
+    if (param.required)
+      (param.name == "alpha"  ? result.alpha
+       : param.name == "beta" ? result.beta
+                              : result.limit) =
+          given[param.name == "alpha"  ? 0
+                : param.name == "beta" ? 1
+                                       : 2];
+  return result;
+}
+
+Result<LayerDesc::ActivationDesc>
+Resolver::activationOf(const ActivationPreset &preset) const {
+  if (preset.fixed)
+    return parametric(preset);
   Result<std::string> name = config.text(preset.key, preset.byDefault);
   if (!name)
     return name.takeError();
@@ -315,10 +377,8 @@ Status Resolver::resolveActivation() {
         preset.gated ? row.gated : row.plain;
     if (!activation)
       continue;
-    if (*name == row.name) {
-      layer.activation = *activation;
-      return Status::ok();
-    }
+    if (*name == row.name)
+      return LayerDesc::ActivationDesc{*activation};
     known.emplace_back(row.name);
     list += (list.empty() ? "" : ", ") + known.back();
   }
@@ -326,6 +386,36 @@ Status Resolver::resolveActivation() {
                config.file() + ": " + std::string(preset.key) + " '" + *name +
                    "' is unknown" + core::didYouMean(*name, known) +
                    "; known are " + list);
+}
+
+Status Resolver::resolveActivation() {
+  Result<LayerDesc::ActivationDesc> activation =
+      activationOf(family.activation);
+  if (!activation)
+    return activation.takeError();
+  layer.activation = *activation;
+  if (!family.shared.activation)
+    return Status::ok();
+  Result<LayerDesc::ActivationDesc> shared =
+      activationOf(*family.shared.activation);
+  if (!shared)
+    return shared.takeError();
+  layer.sharedActivation = *shared;
+  return Status::ok();
+}
+
+Status Resolver::resolveNorms() {
+  for (const NormPreset &preset : family.norms) {
+    Result<double> eps = config.number(preset.epsilon, preset.epsilonByDefault);
+    if (!eps)
+      return eps.takeError();
+    layer.norms[static_cast<unsigned>(preset.role)] = {
+        *eps, preset.weightFromOne, preset.weightFirst,
+        preset.overRootHidden
+            ? 1.0 / std::sqrt(static_cast<double>(sizes.hidden.value))
+            : 1.0};
+  }
+  return Status::ok();
 }
 
 //===----------------------------------------------------------------------===//
@@ -337,12 +427,12 @@ Status Resolver::addTensors(const TensorResolver &resolver,
                             std::optional<semantics::QuantFormat> format) {
   for (const TensorRow &row : rows) {
     if (!row.onlyIf.empty()) {
-      Result<bool> flag = config.flag(row.onlyIf, false);
-      if (!flag)
-        return flag.takeError();
-      if (!*flag)
+      std::optional<core::JsonValue> given = config.find(row.onlyIf);
+      if (!given || spelled(*given) == "false")
         continue;
     }
+    if (row.optional && !resolver.isStored(row))
+      continue;
     Result<Weight> weight = resolver.resolve(row, format);
     if (!weight)
       return weight.takeError();
@@ -367,7 +457,15 @@ Status Resolver::resolveTensors() {
           addTensors(resolver, (*layout)->tensors, (*layout)->format);
       !status)
     return status;
-  return hasShared ? addTensors(resolver, family.shared.tensors) : Status::ok();
+  if (Status status = addTensors(resolver, family.around); !status)
+    return status;
+  if (!hasShared)
+    return Status::ok();
+  const SharedPreset &shared = family.shared;
+  bool other = !shared.otherwise.empty() &&
+               !resolver.isStored(shared.tensors.front()) &&
+               resolver.isStored(shared.otherwise.front());
+  return addTensors(resolver, other ? shared.otherwise : shared.tensors);
 }
 
 Result<LayerDesc> Resolver::resolve(std::string_view dtype) {
@@ -377,7 +475,7 @@ Result<LayerDesc> Resolver::resolve(std::string_view dtype) {
   layer.activationType = *type;
   for (auto step : {&Resolver::checkRequirements, &Resolver::resolveSizes,
                     &Resolver::resolveRouter, &Resolver::resolveActivation,
-                    &Resolver::resolveTensors})
+                    &Resolver::resolveNorms, &Resolver::resolveTensors})
     if (Status status = (this->*step)(); !status)
       return status.takeError();
   return std::move(layer);

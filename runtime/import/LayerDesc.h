@@ -67,11 +67,30 @@ struct LayerDesc {
   std::optional<Capacity> capacity;
   /// Weights multiply what goes into an expert, not what it gives.
   bool weighInput = false;
-  /// What the sum over the experts is multiplied by.
-  double sumScale = 1.0;
+  /// What the sum over the experts is multiplied by, and the shared experts'.
+  double sumScale = 1.0, sharedScale = 1.0;
+  /// Logits are multiplied by the one and bent to stay below the other, 0 being
+  /// none, before anything reads them.
+  double logitScale = 1.0, logitCap = 0.0;
 
-  semantics::Activation activation = semantics::Activation::SwiGLU;
-  std::optional<double> alpha, beta, limit;
+  struct ActivationDesc {
+    semantics::Activation id = semantics::Activation::SwiGLU;
+    std::optional<double> alpha = {}, beta = {}, limit = {};
+  };
+  ActivationDesc activation;
+  /// That of the shared experts, where it is another one.
+  std::optional<ActivationDesc> sharedActivation;
+
+  /// How norms are taken whose weights there are.
+  struct Norm {
+    double eps = 0;
+    bool weightFromOne = false, weightFirst = false;
+    double scale = 1.0;
+  };
+  std::array<Norm, kNumRoles> norms = {};
+  const Norm &norm(Role role) const {
+    return norms[static_cast<unsigned>(role)];
+  }
 
   std::array<std::optional<Weight>, kNumRoles> weights;
   const std::optional<Weight> &weight(Role role) const {

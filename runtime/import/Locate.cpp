@@ -61,13 +61,14 @@ static std::vector<LayerPlace> storedLayers(const Stack &stack,
   };
   for (std::string_view pattern : stack.blocks) {
     search(pattern);
-    // A multimodal model's language model is inside or beside "model".
+    // A multimodal model's language model is inside or beside "model"; alone it
+    // has no prefix.
     constexpr std::string_view model = "model.";
     if (!pattern.starts_with(model))
       continue;
     std::string inner(pattern.substr(model.size()));
     for (const char *outer : {"language_model.model.", "model.language_model.",
-                              "thinker.model.", "language.model."})
+                              "thinker.model.", "language.model.", ""})
       search(outer + inner);
   }
   return places;

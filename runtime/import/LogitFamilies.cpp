@@ -103,6 +103,48 @@ static constexpr NormStep kSigmoidOfKept[] = {
     {NormKind::Sigmoid, 0, EpsMode::None}};
 
 //===----------------------------------------------------------------------===//
+// OpenAI's privacy filter, Granite with a window, Aria, Cohere, Kolibri
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kPrivacyTypes[] = {"openai_privacy_filter"};
+/// As gpt-oss, but gate before up.
+static constexpr TensorRow kPrivacyExperts[] = {
+    {Role::Gate, "experts.gate_up_proj", "E H 2I", Part::First},
+    {Role::Up, "experts.gate_up_proj", "E H 2I", Part::Second},
+    {Role::Down, "experts.down_proj", "E I H"},
+    {Role::GateBias, "experts.gate_up_proj_bias", "E 2I", Part::First},
+    {Role::UpBias, "experts.gate_up_proj_bias", "E 2I", Part::Second},
+    {Role::DownBias, "experts.down_proj_bias", "E H"},
+};
+static constexpr Layout kPrivacyLayouts[] = {{kPrivacyExperts}};
+
+static constexpr std::string_view kGraniteSwaTypes[] = {"granitemoe_swa"};
+static constexpr Layout kFusedOnly[] = {{kFused}};
+static constexpr std::string_view kAriaTypes[] = {"aria", "aria_text"};
+static constexpr std::string_view kAriaExperts[] = {"moe_num_experts"};
+static constexpr std::string_view kAriaPerToken[] = {"moe_topk"};
+static constexpr TensorRow kAriaTensors[] = {
+    {Role::Gate, "experts.fc1.weight", "E H 2I", Part::First},
+    {Role::Up, "experts.fc1.weight", "E H 2I", Part::Second},
+    {Role::Down, "experts.fc2.weight", "E I H"},
+};
+static constexpr Layout kAriaLayouts[] = {{kAriaTensors}};
+static constexpr Requirement kAriaRequirements[] = {{"mlp_bias", "false"}};
+
+static constexpr std::string_view kCohereTypes[] = {"cohere2_moe"};
+static constexpr Requirement kCohereRequirements[] = {
+    {"expert_selection_fn", "softmax"},
+};
+static constexpr NormStep kSigmoidL1OfKept[] = {
+    {NormKind::Sigmoid, 0, EpsMode::None}, {NormKind::L1, 0, EpsMode::None}};
+
+static constexpr std::string_view kKolibriTypes[] = {"kolibri1"};
+static constexpr TensorRow kKolibriRouter[] = {
+    {Role::Router, "gate.weight", "E H"},
+    {Role::SelectionBias, "../moe.router.expert_bias", "E"},
+};
+
+//===----------------------------------------------------------------------===//
 // The rows
 //===----------------------------------------------------------------------===//
 
@@ -164,7 +206,7 @@ static constexpr Family kFamilies[] = {
         .activation = kGatedHiddenAct,
         .routerTensors = kGraniteRouter,
         .layouts = kInputOutputLayouts,
-        .shared = {kGraniteShared, "shared_intermediate_size"},
+        .shared = {kGraniteShared, {}, "shared_intermediate_size"},
     },
     {
         .name = "Llama 4",
@@ -179,6 +221,107 @@ static constexpr Family kFamilies[] = {
         .routerTensors = kPlainRouter,
         .layouts = kTransposedLayouts,
         .shared = {kSharedExpert},
+    },
+    {
+        .name = "OpenAI privacy filter",
+        .modelTypes = kPrivacyTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSoftmaxOfKept, .scaleByTopK = true},
+        .activation = {.fixed = Activation::ClampGLU,
+                       .alphaKey = "swiglu_alpha",
+                       .limitKey = "swiglu_limit",
+                       .alpha = 1.702,
+                       .beta = 1.0,
+                       .limit = 7.0},
+        .routerTensors = kGptOssRouter,
+        .layouts = kPrivacyLayouts,
+    },
+    {
+        .name = "Granite-MoE with a window",
+        .modelTypes = kGraniteSwaTypes,
+        .stacks = kGraniteStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSoftmaxOfKept},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kPlainRouter,
+        .layouts = kFusedOnly,
+        .shared = {kGraniteShared, {}, "shared_intermediate_size"},
+    },
+    {
+        .name = "Aria",
+        .modelTypes = kAriaTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kAriaExperts,
+        .width = kIntermediateSize,
+        .topK = kAriaPerToken,
+        .router = {.normalize = kSoftmaxOfKept},
+        .activation = {.fixed = Activation::SwiGLU},
+        .routerTensors = kPlainRouter,
+        .layouts = kAriaLayouts,
+        .shared = {.tensors = kSharedExperts,
+                   .count = "moe_num_shared_experts",
+                   .countByDefault = 2,
+                   .activation = kGatedHiddenAct},
+        .requirements = kAriaRequirements,
+    },
+    {
+        .name = "Cohere 2 with sigmoid weights",
+        .modelTypes = kCohereTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSigmoidL1OfKept,
+                   .normalizeIf = "norm_topk_prob",
+                   .normalizeByDefault = true},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {.tensors = kSharedExperts,
+                   .count = "num_shared_experts",
+                   .combination = "shared_expert_combination_strategy"},
+        .onlyIf = Condition{"expert_selection_fn", "sigmoid"},
+    },
+    {
+        .name = "Cohere 2",
+        .modelTypes = kCohereTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSoftmaxOfKept},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {.tensors = kSharedExperts,
+                   .count = "num_shared_experts",
+                   .combination = "shared_expert_combination_strategy"},
+        .requirements = kCohereRequirements,
+    },
+    {
+        .name = "Kolibri",
+        .modelTypes = kKolibriTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSigmoidL1OfKept,
+                   .normalizeIf = "norm_topk_prob"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kKolibriRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kSharedExperts, {}, "shared_expert_intermediate_size"},
     },
 };
 

@@ -18,40 +18,19 @@ using namespace moe;
 using namespace moe::import;
 using namespace moe::semantics;
 
-//===----------------------------------------------------------------------===//
-// DeepSeek-V3
-//===----------------------------------------------------------------------===//
-
-static constexpr std::string_view kDeepSeekV3Types[] = {
-    "deepseek_v3", "deepseek_v32",   "kimi_k2",
-    "glm4_moe",    "glm4_moe_lite",  "glm_moe_dsa",
-    "glm4v_moe",   "glm4v_moe_text", "solar_open"};
-static constexpr Requirement kDeepSeekV3Requirements[] = {
-    {"scoring_func", "sigmoid"},
-    {"topk_method", "noaux_tc"},
-};
-
-/// Its configuration says another thing under scoring_func.
-static constexpr std::string_view kDotsTypes[] = {"dots1"};
-static constexpr std::string_view kDotsExperts[] = {
-    "n_routed_experts", "num_local_experts", "num_experts"};
-
-//===----------------------------------------------------------------------===//
-// Others with a bias for the selection
-//===----------------------------------------------------------------------===//
-
-static constexpr std::string_view kExaoneTypes[] = {"exaone_moe"};
-
 static constexpr std::string_view kAfmoeTypes[] = {"afmoe"};
+
 static constexpr Stack kAfmoeStacks[] = {{"num_hidden_layers",
                                           LayerRule::AfterDense,
                                           kMlpBlock,
                                           {},
                                           "num_dense_layers"}};
+
 static constexpr TensorRow kAfmoeRouter[] = {
     {Role::Router, "router.gate.weight", "E H"},
     {Role::SelectionBias, "expert_bias", "E"},
 };
+
 static constexpr Requirement kAfmoeRequirements[] = {
     {"score_func", "sigmoid"},
     {"route_norm", "true"},
@@ -60,91 +39,167 @@ static constexpr Requirement kAfmoeRequirements[] = {
 };
 
 static constexpr std::string_view kMiniMaxM2Types[] = {"minimax_m2"};
+
 static constexpr Requirement kMiniMaxM2Requirements[] = {
     {"scoring_func", "sigmoid"},
     {"use_routing_bias", "true"},
     {"shared_intermediate_size", "0"},
 };
+
 static constexpr std::string_view kMiniMaxM3Types[] = {"minimax_m3_vl",
                                                        "minimax_m3_vl_text"};
 
+static constexpr TensorRow kMiniMaxM3Fused[] = {
+    {Role::SharedGate, "shared_experts.gate_up_proj.weight", "2S H",
+     Part::First},
+    {Role::SharedUp, "shared_experts.gate_up_proj.weight", "2S H",
+     Part::Second},
+    {Role::SharedDown, "shared_experts.down_proj.weight", "H S"},
+};
+
 static constexpr std::string_view kLfm2Types[] = {"lfm2_moe"};
+
 static constexpr std::string_view kLfm2Blocks[] = {
     "model.layers.{l}.feed_forward"};
+
 static constexpr Stack kLfm2Stacks[] = {{"num_hidden_layers",
                                          LayerRule::AfterDense,
                                          kLfm2Blocks,
                                          {},
                                          "num_dense_layers"}};
+
 static constexpr TensorRow kLfm2Router[] = {
     {Role::Router, "gate.weight", "E H"},
     {Role::SelectionBias, "expert_bias", "E", Part::Whole, "use_expert_bias"},
 };
+
 static constexpr NormStep kLfm2Norm[] = {{NormKind::L1, 1e-6, EpsMode::Add}};
 
-static constexpr std::string_view kKimiLinearTypes[] = {"kimi_linear"};
-static constexpr Stack kKimiLinearStacks[] = {
-    {"num_hidden_layers", LayerRule::AfterDense, kSparseMoeBlocks,
-     "moe_layer_freq", "first_k_dense_replace"}};
-static constexpr std::string_view kKimiPerToken[] = {"num_experts_per_token",
-                                                     "num_experts_per_tok"};
-static constexpr Requirement kKimiLinearRequirements[] = {
-    {"moe_router_activation_func", "sigmoid"},
-    {"num_expert_group", "1"},
-    {"n_group", "1"},
-    {"num_shared_experts", "1"},
-    {"n_shared_experts", "1"},
-    {"moe_renormalize", "true"},
-    {"norm_topk_prob", "true"},
-};
-
-static constexpr std::string_view kBailingTypes[] = {"bailing_moe_v2",
-                                                     "bailing_hybrid"};
-static constexpr TensorRow kBailingRouter[] = {
-    {Role::Router, "gate.weight", "E H"},
-    {Role::SelectionBias, "gate.expert_bias", "E"},
-};
-static constexpr Requirement kBailingRequirements[] = {
-    {"score_function", "sigmoid"},
-    {"moe_router_enable_expert_bias", "true"},
-};
-
-static constexpr std::string_view kNemotronTypes[] = {"nemotron_h"};
-static constexpr std::string_view kNemotronBlocks[] = {
-    "backbone.layers.{l}.mixer", "model.layers.{l}.mixer"};
-static constexpr Stack kNemotronStacks[] = {{"num_hidden_layers",
-                                             LayerRule::Pattern,
-                                             kNemotronBlocks,
-                                             {},
-                                             "hybrid_override_pattern"}};
-/// No gate.
-static constexpr TensorRow kNemotronExperts[] = {
-    {Role::Up, "experts.{e}.up_proj.weight", "I H"},
-    {Role::Down, "experts.{e}.down_proj.weight", "H I"},
-};
-static constexpr TensorRow kNemotronFused[] = {
-    {Role::Up, "experts.up_proj", "E I H"},
-    {Role::Down, "experts.down_proj", "E H I"},
-};
-static constexpr Layout kNemotronLayouts[] = {{kNemotronExperts},
-                                              {kNemotronFused}};
-static constexpr TensorRow kNemotronShared[] = {
-    {Role::SharedUp, "shared_experts.up_proj.weight", "S H"},
-    {Role::SharedDown, "shared_experts.down_proj.weight", "H S"},
-};
-static constexpr Requirement kNemotronRequirements[] = {
-    {"moe_latent_size", ""},
-    {"mlp_bias", "false"},
-    {"n_shared_experts", "1"},
-};
-
 static constexpr std::string_view kLagunaTypes[] = {"laguna"};
+
 static constexpr TensorRow kLagunaRouter[] = {
     {Role::Router, "gate.weight", "E H"},
     {Role::SelectionBias, "experts.e_score_correction_bias", "E"},
 };
+
 static constexpr Requirement kLagunaRequirements[] = {
-    {"moe_router_logit_softcapping", "0"},
+    {"moe_apply_router_weight_on_input", "false"},
+};
+
+static constexpr std::string_view kMuseTypes[] = {"muse_spark",
+                                                  "muse_spark_text"};
+
+static constexpr std::string_view kMuseLatent[] = {"moe_hidden_size"};
+
+static constexpr NormStep kMuseNorm[] = {{NormKind::L1, 1e-15, EpsMode::Add}};
+
+static constexpr TensorRow kMuseAround[] = {
+    {Role::LatentIn, "pre_expert_proj.weight", "X H"},
+    {Role::InputNorm, "pre_expert_norm.weight", "X"},
+    {Role::ExpertNorm, "experts.post_expert_norm.weight", "X"},
+    {Role::LatentOut, "post_expert_proj.weight", "H X"},
+};
+
+static constexpr NormPreset kMuseNorms[] = {
+    {.role = Role::InputNorm,
+     .epsilon = "rms_norm_eps",
+     .epsilonByDefault = 1e-5,
+     .weightFromOne = true},
+    {.role = Role::ExpertNorm,
+     .epsilon = "post_norm_eps",
+     .epsilonByDefault = 1e-8,
+     .weightFromOne = true,
+     .weightFirst = true},
+};
+
+static constexpr std::string_view kKlearTypes[] = {"Klear", "klear"};
+
+static constexpr Stack kSparseMlp[] = {{"num_hidden_layers",
+                                        LayerRule::SparseStep, kMlpBlock,
+                                        "decoder_sparse_step"}};
+
+static constexpr TensorRow kKlearRouter[] = {
+    {Role::Router, "gate.weight", "E H"},
+    {Role::SelectionBias, "expert_bias", "E"},
+};
+
+static constexpr TensorRow kKlearAround[] = {
+    {Role::Mix, "coefficient.weight", "P H"},
+    {Role::MixBias, "coefficient.bias", "P"},
+};
+
+static constexpr std::string_view kFlintTypes[] = {"flint"};
+
+static constexpr std::string_view kStepTypes[] = {"step3p5", "step3p7"};
+
+static constexpr std::string_view kStepBlocks[] = {"model.layers.{l}.moe"};
+
+static constexpr Stack kStepStacks[] = {
+    {"num_hidden_layers", LayerRule::Every, kStepBlocks}};
+
+static constexpr std::string_view kStepExperts[] = {
+    "n_routed_experts", "moe_num_experts", "num_local_experts"};
+
+static constexpr std::string_view kStepPerToken[] = {"num_experts_per_tok",
+                                                     "moe_top_k"};
+
+static constexpr TensorRow kStepRouter[] = {
+    {Role::Router, "gate.weight", "E H"},
+    {Role::SelectionBias, "router_bias", "E"},
+};
+
+static constexpr TensorRow kStepTensors[] = {
+    {Role::Gate, "gate_proj.weight", "E I H"},
+    {Role::Up, "up_proj.weight", "E I H"},
+    {Role::Down, "down_proj.weight", "E H I"},
+};
+
+static constexpr Layout kStepLayouts[] = {{kStepTensors}};
+
+static constexpr TensorRow kStepShared[] = {
+    {Role::SharedGate, "../share_expert.gate_proj.weight", "S H"},
+    {Role::SharedUp, "../share_expert.up_proj.weight", "S H"},
+    {Role::SharedDown, "../share_expert.down_proj.weight", "H S"},
+};
+
+static constexpr Requirement kNoMlpBias[] = {{"mlp_bias", "false"}};
+
+/// In some layers, by a list in which 0 is none.
+static constexpr ActivationPreset kStepActivation = {
+    .fixed = Activation::SwiGLUClamp,
+    .limitKey = "swiglu_limits",
+    .unlimited = Activation::SwiGLU};
+
+static constexpr ActivationPreset kStepSharedActivation = {
+    .fixed = Activation::SwiGLUClamp,
+    .limitKey = "swiglu_limits_shared",
+    .unlimited = Activation::SwiGLU};
+
+static constexpr std::string_view kInkling2Types[] = {"inkling2",
+                                                      "inkling2_text"};
+
+static constexpr std::string_view kInklingBlocks[] = {
+    "model.llm.layers.{l}.mlp"};
+
+static constexpr Stack kInklingStacks[] = {
+    {"num_hidden_layers", LayerRule::Every, kInklingBlocks}};
+
+static constexpr TensorRow kInklingRouter[] = {
+    {Role::Router, "gate.weight", "E H"},
+    {Role::SelectionBias, "gate.bias", "E"},
+};
+
+/// Rows of gate and up alternate.
+static constexpr TensorRow kInklingTensors[] = {
+    {Role::Gate, "experts.w13_weight", "E 2I H", Part::Even},
+    {Role::Up, "experts.w13_weight", "E 2I H", Part::Odd},
+    {Role::Down, "experts.w2_weight", "E H I"},
+};
+
+static constexpr Layout kInklingLayouts[] = {{kInklingTensors}};
+
+static constexpr Requirement kInkling2Requirements[] = {
+    {"scoring_func", "sigmoid"},
 };
 
 //===----------------------------------------------------------------------===//
@@ -152,70 +207,6 @@ static constexpr Requirement kLagunaRequirements[] = {
 //===----------------------------------------------------------------------===//
 
 static constexpr Family kFamilies[] = {
-    {
-        // Experts outside the kept groups never take part, as in transformers
-        // from 5.23 on and in the serving engines; older versions let them
-        // compete with score 0, which matters where a biased score is below.
-        .name = "DeepSeek-V3",
-        .modelTypes = kDeepSeekV3Types,
-        .stacks = kMlpAfterDense,
-        .hidden = kHiddenSize,
-        .experts = kRoutedExperts,
-        .width = kMoeIntermediateSize,
-        .topK = kPerToken,
-        .router = {.score = ScoreFn::Sigmoid,
-                   .groups =
-                       GroupKeys{"n_group", "topk_group", 2, GroupFill::NegInf},
-                   .normalize = kL1AddTiny,
-                   .normalizeIf = "norm_topk_prob",
-                   .normalizeByDefault = true,
-                   .scale = "routed_scaling_factor"},
-        .activation = kGatedHiddenAct,
-        .routerTensors = kBiasedRouter,
-        .layouts = kPerExpertOrFused,
-        .shared = {kSharedExperts, {}, "n_shared_experts"},
-        .requirements = kDeepSeekV3Requirements,
-    },
-    {
-        .name = "dots.llm1",
-        .modelTypes = kDotsTypes,
-        .stacks = kMlpAfterDense,
-        .hidden = kHiddenSize,
-        .experts = kDotsExperts,
-        .width = kMoeIntermediateSize,
-        .topK = kPerToken,
-        .router = {.score = ScoreFn::Sigmoid,
-                   .groups = GroupKeys{"n_group", "topk_group", 2,
-                                       GroupFill::NegInf, std::nullopt, true},
-                   .normalize = kL1AddTiny,
-                   .normalizeIf = "norm_topk_prob",
-                   .normalizeByDefault = true,
-                   .scale = "routed_scaling_factor"},
-        .activation = kGatedHiddenAct,
-        .routerTensors = kBiasedRouter,
-        .layouts = kPerExpertOrFused,
-        .shared = {kSharedExperts, {}, "n_shared_experts"},
-    },
-    {
-        .name = "EXAONE-MoE",
-        .modelTypes = kExaoneTypes,
-        .stacks = kMlpAfterDense,
-        .hidden = kHiddenSize,
-        .experts = kNumExperts,
-        .width = kMoeIntermediateSize,
-        .topK = kPerToken,
-        .router = {.score = ScoreFn::Sigmoid,
-                   .groups = GroupKeys{"n_group", "topk_group", 2,
-                                       GroupFill::NegInf, std::nullopt, true},
-                   .normalize = kL1AddTiny,
-                   .normalizeIf = "norm_topk_prob",
-                   .normalizeByDefault = true,
-                   .scale = "routed_scaling_factor"},
-        .activation = kGatedHiddenAct,
-        .routerTensors = kBiasedRouter,
-        .layouts = kPerExpertOrFused,
-        .shared = {kSharedExperts, {}, "num_shared_experts"},
-    },
     {
         .name = "AFMoE",
         .modelTypes = kAfmoeTypes,
@@ -230,7 +221,7 @@ static constexpr Family kFamilies[] = {
         .activation = kGatedHiddenAct,
         .routerTensors = kAfmoeRouter,
         .layouts = kPerExpertOrFused,
-        .shared = {kSharedExperts, {}, "num_shared_experts"},
+        .shared = {kSharedExperts, {}, {}, "num_shared_experts"},
         .requirements = kAfmoeRequirements,
     },
     {
@@ -268,7 +259,7 @@ static constexpr Family kFamilies[] = {
                        .limit = 7.0},
         .routerTensors = kBiasBesideGate,
         .layouts = kNumberedOrFused,
-        .shared = {kSharedExperts, "shared_intermediate_size"},
+        .shared = {kSharedExperts, kMiniMaxM3Fused, "shared_intermediate_size"},
     },
     {
         .name = "LFM2-MoE",
@@ -288,67 +279,6 @@ static constexpr Family kFamilies[] = {
         .layouts = kNumberedOrFused,
     },
     {
-        .name = "Kimi-Linear",
-        .modelTypes = kKimiLinearTypes,
-        .stacks = kKimiLinearStacks,
-        .hidden = kHiddenSize,
-        .experts = kNumExperts,
-        .width = kMoeIntermediateSize,
-        .topK = kKimiPerToken,
-        .router = {.score = ScoreFn::Sigmoid,
-                   .normalize = kL1AddTiny,
-                   .scale = "routed_scaling_factor"},
-        .activation = kGatedHiddenAct,
-        .routerTensors = kBiasedRouter,
-        .layouts = kNumberedOrFused,
-        .shared = {kSharedExperts},
-        .requirements = kKimiLinearRequirements,
-    },
-    {
-        .name = "Ling 2",
-        .modelTypes = kBailingTypes,
-        .stacks = kMlpAfterDense,
-        .hidden = kHiddenSize,
-        .experts = kNumExperts,
-        .width = kMoeIntermediateSize,
-        .topK = kPerToken,
-        .router = {.score = ScoreFn::Sigmoid,
-                   .groups = GroupKeys{"n_group", "topk_group", 2,
-                                       GroupFill::NegInf, std::nullopt, true},
-                   .normalize = kL1AddTiny,
-                   .normalizeIf = "norm_topk_prob",
-                   .normalizeByDefault = true,
-                   .scale = "routed_scaling_factor"},
-        .activation = kGatedHiddenAct,
-        .routerTensors = kBailingRouter,
-        .layouts = kPerExpertOrFused,
-        .shared = {kSharedExperts, {}, "num_shared_experts"},
-        .requirements = kBailingRequirements,
-    },
-    {
-        .name = "Nemotron-H",
-        .modelTypes = kNemotronTypes,
-        .stacks = kNemotronStacks,
-        .hidden = kHiddenSize,
-        .experts = kRoutedExperts,
-        .width = kMoeIntermediateSize,
-        .topK = kPerToken,
-        .router = {.score = ScoreFn::Sigmoid,
-                   .groups = GroupKeys{"n_group", "topk_group", 2,
-                                       GroupFill::NegInf, std::nullopt, true},
-                   .normalize = kL1AddTiny,
-                   .normalizeIf = "norm_topk_prob",
-                   .normalizeByDefault = true,
-                   .scale = "routed_scaling_factor"},
-        .activation = {.key = "mlp_hidden_act",
-                       .byDefault = "relu2",
-                       .gated = false},
-        .routerTensors = kBiasedRouter,
-        .layouts = kNemotronLayouts,
-        .shared = {kNemotronShared, "moe_shared_expert_intermediate_size"},
-        .requirements = kNemotronRequirements,
-    },
-    {
         .name = "Laguna",
         .modelTypes = kLagunaTypes,
         .stacks = kEveryMlp,
@@ -359,12 +289,108 @@ static constexpr Family kFamilies[] = {
         .router = {.score = ScoreFn::Sigmoid,
                    .normalize = kL1,
                    .scale = "moe_routed_scaling_factor",
-                   .scaleSum = true},
+                   .scaleSum = true,
+                   .logitCap = "moe_router_logit_softcapping"},
         .activation = kGatedHiddenAct,
         .routerTensors = kLagunaRouter,
         .layouts = kPerExpertOrFused,
-        .shared = {kSharedExpert, "shared_expert_intermediate_size"},
+        .shared = {kSharedExpert, {}, "shared_expert_intermediate_size"},
         .requirements = kLagunaRequirements,
+    },
+    {
+        .name = "Klear",
+        .modelTypes = kKlearTypes,
+        .stacks = kSparseMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Sigmoid,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob",
+                   .normalizeByDefault = true},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kKlearRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kSharedExperts, {}, {}, "n_shared_experts"},
+        .around = kKlearAround,
+    },
+    {
+        .name = "Flint",
+        .modelTypes = kFlintTypes,
+        .stacks = kSparseMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Sigmoid,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob",
+                   .normalizeByDefault = true},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kSharedExpert, {}, "shared_expert_intermediate_size"},
+    },
+    {
+        .name = "Step 3.5",
+        .modelTypes = kStepTypes,
+        .stacks = kStepStacks,
+        .hidden = kHiddenSize,
+        .experts = kStepExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kStepPerToken,
+        .router = {.score = ScoreFn::Sigmoid,
+                   .normalize = kL1,
+                   .scale = "moe_router_scaling_factor",
+                   .scaleSum = true},
+        .activation = kStepActivation,
+        .routerTensors = kStepRouter,
+        .layouts = kStepLayouts,
+        .shared = {.tensors = kStepShared,
+                   .width = "share_expert_dim",
+                   .activation = kStepSharedActivation},
+        .requirements = kNoMlpBias,
+    },
+    {
+        .name = "Muse Spark",
+        .modelTypes = kMuseTypes,
+        .stacks = kMlpAfterDense,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Sigmoid,
+                   .normalize = kMuseNorm,
+                   .scale = "routed_scaling_factor",
+                   .logitScale = "output_multiplier",
+                   .logitScaleByDefault = 0.1767766952966369},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kBiasedRouter,
+        .layouts = kPerExpertOrFused,
+        .latent = kMuseLatent,
+        .around = kMuseAround,
+        .norms = kMuseNorms,
+    },
+    {
+        .name = "Inkling 2",
+        .modelTypes = kInkling2Types,
+        .stacks = kInklingStacks,
+        .hidden = kHiddenSize,
+        .experts = kRoutedExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Sigmoid,
+                   .normalize = kL1AddTiny,
+                   .scale = "route_scale"},
+        .activation = {.fixed = Activation::SiTU,
+                       .alphaKey = "mlp_gate_softcap",
+                       .betaKey = "mlp_up_softcap",
+                       .alpha = 4.0,
+                       .beta = 25.0},
+        .routerTensors = kInklingRouter,
+        .layouts = kInklingLayouts,
+        .requirements = kInkling2Requirements,
     },
 };
 

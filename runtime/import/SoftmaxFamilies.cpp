@@ -62,7 +62,9 @@ static constexpr Requirement kMiniMaxRequirements[] = {
 static constexpr std::string_view kQwen2Types[] = {"qwen2_moe"};
 static constexpr std::string_view kQwen3Types[] = {
     "qwen3_moe", "qwen3_omni_moe", "qwen3_omni_moe_text"};
-static constexpr std::string_view kQwen3NextTypes[] = {"qwen3_next"};
+static constexpr std::string_view kMellumTypes[] = {"mellum"};
+static constexpr std::string_view kQwen3NextTypes[] = {
+    "qwen3_next", "qwen4_exp", "qwen4_exp_text"};
 static constexpr std::string_view kOlmoeTypes[] = {"olmoe", "flex_olmo"};
 static constexpr Stack kQwenStacks[] = {{"num_hidden_layers",
                                          LayerRule::SparseStep, kMlpBlock,
@@ -79,8 +81,9 @@ static constexpr TensorRow kQwenShared[] = {
 // DeepSeek-V2
 //===----------------------------------------------------------------------===//
 
-static constexpr std::string_view kDeepSeekV2Types[] = {"deepseek_v2",
-                                                        "deepseek"};
+static constexpr std::string_view kDeepSeekV2Types[] = {
+    "deepseek_v2",        "deepseek",      "deepseek_ocr2",
+    "deepseek_ocr2_text", "unlimited_ocr", "unlimited_ocr_text"};
 static constexpr Requirement kDeepSeekV2Requirements[] = {
     {"scoring_func", "softmax"},
     {"topk_method", "greedy", "group_limited_greedy"},
@@ -122,6 +125,8 @@ static constexpr std::string_view kQwen35Types[] = {"qwen3_5_moe",
                                                     "qwen3_5_moe_text"};
 static constexpr std::string_view kQwen3VlTypes[] = {"qwen3_vl_moe",
                                                      "qwen3_vl_moe_text"};
+/// The latter where transformers 5 has saved the text model alone.
+static constexpr Layout kTransposedOrFused[] = {{kTransposed}, {kFused}};
 static constexpr Layout kFusedOrPerExpert[] = {{kFused}, {kPerExpert}};
 
 //===----------------------------------------------------------------------===//
@@ -171,6 +176,54 @@ static constexpr Stack kArcticStacks[] = {
 static constexpr Requirement kArcticRequirements[] = {
     {"num_experts_per_tok", "2"},
 };
+
+//===----------------------------------------------------------------------===//
+// Mistral 4, Ling, Grok
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kMistral4Types[] = {"mistral4"};
+static constexpr std::string_view kMistralLargeTypes[] = {
+    "mistral_large4", "mistral_large4_text"};
+static constexpr std::string_view kMistralLargeBlocks[] = {"layers.{l}"};
+static constexpr Stack kMistralLargeStacks[] = {{"num_hidden_layers",
+                                                 LayerRule::AfterDense,
+                                                 kMistralLargeBlocks,
+                                                 {},
+                                                 "first_k_dense_replace"}};
+static constexpr Layout kNumberedLayouts[] = {{kNumberedExperts}};
+static constexpr TensorRow kMistralLargeShared[] = {
+    {.role = Role::SharedGate,
+     .name = "shared_experts.w1.weight",
+     .dims = "S H",
+     .alternative = "shared_experts.gate_proj.weight"},
+    {.role = Role::SharedUp,
+     .name = "shared_experts.w3.weight",
+     .dims = "S H",
+     .alternative = "shared_experts.up_proj.weight"},
+    {.role = Role::SharedDown,
+     .name = "shared_experts.w2.weight",
+     .dims = "H S",
+     .alternative = "shared_experts.down_proj.weight"},
+};
+
+static constexpr std::string_view kLingTypes[] = {"bailing_moe"};
+static constexpr Requirement kLingRequirements[] = {
+    {"use_bias", "false"},
+    {"n_group", "1"},
+    {"score_function", "softmax"},
+};
+
+static constexpr std::string_view kGrokTypes[] = {"grok-1"};
+static constexpr std::string_view kGrokBlocks[] = {
+    "model.layers.{l}.moe_block"};
+static constexpr Stack kGrokStacks[] = {
+    {"num_hidden_layers", LayerRule::Every, kGrokBlocks}};
+static constexpr TensorRow kGrokTensors[] = {
+    {Role::Gate, "experts.{e}.linear.weight", "I H"},
+    {Role::Up, "experts.{e}.linear_v.weight", "I H"},
+    {Role::Down, "experts.{e}.linear_1.weight", "H I"},
+};
+static constexpr Layout kGrokLayouts[] = {{kGrokTensors}};
 
 //===----------------------------------------------------------------------===//
 // The rows
@@ -250,7 +303,7 @@ static constexpr Family kFamilies[] = {
         .activation = kGatedHiddenAct,
         .routerTensors = kGateRouter,
         .layouts = kPerExpertOrFused,
-        .shared = {kQwenShared, "shared_expert_intermediate_size"},
+        .shared = {kQwenShared, {}, "shared_expert_intermediate_size"},
     },
     {
         .name = "Qwen3-Next",
@@ -267,7 +320,7 @@ static constexpr Family kFamilies[] = {
         .activation = kGatedHiddenAct,
         .routerTensors = kGateRouter,
         .layouts = kPerExpertOrFused,
-        .shared = {kQwenShared, "shared_expert_intermediate_size"},
+        .shared = {kQwenShared, {}, "shared_expert_intermediate_size"},
     },
     {
         .name = "OLMoE",
@@ -306,7 +359,7 @@ static constexpr Family kFamilies[] = {
         .activation = kGatedHiddenAct,
         .routerTensors = kGateRouter,
         .layouts = kPerExpertOrFused,
-        .shared = {kSharedExperts, {}, "n_shared_experts"},
+        .shared = {kSharedExperts, {}, {}, "n_shared_experts"},
         .requirements = kDeepSeekV2Requirements,
     },
     {
@@ -336,7 +389,7 @@ static constexpr Family kFamilies[] = {
         .activation = kGatedHiddenAct,
         .routerTensors = kGateRouter,
         .layouts = kFusedOrPerExpert,
-        .shared = {kQwenShared, "shared_expert_intermediate_size"},
+        .shared = {kQwenShared, {}, "shared_expert_intermediate_size"},
     },
     {
         .name = "Qwen3-VL-MoE",
@@ -349,7 +402,7 @@ static constexpr Family kFamilies[] = {
         .router = {.score = ScoreFn::Softmax, .normalize = kL1},
         .activation = kGatedHiddenAct,
         .routerTensors = kGateRouter,
-        .layouts = kTransposedLayouts,
+        .layouts = kTransposedOrFused,
     },
     {
         .name = "Jamba",
@@ -378,7 +431,7 @@ static constexpr Family kFamilies[] = {
         .activation = kGatedHiddenAct,
         .routerTensors = kErnieRouter,
         .layouts = kPerExpertOrFused,
-        .shared = {kSharedExperts, {}, "moe_num_shared_experts"},
+        .shared = {kSharedExperts, {}, {}, "moe_num_shared_experts"},
         .requirements = kNoBias,
     },
     {
@@ -412,6 +465,91 @@ static constexpr Family kFamilies[] = {
         .routerTensors = kGateRouter,
         .layouts = kNumberedOrFused,
         .requirements = kArcticRequirements,
+    },
+    {
+        .name = "Mellum",
+        .modelTypes = kMellumTypes,
+        .stacks = kQwenStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob",
+                   .normalizeByDefault = true},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+    },
+    {
+        .name = "Mistral 4",
+        .modelTypes = kMistral4Types,
+        .stacks = kMlpAfterDense,
+        .hidden = kHiddenSize,
+        .experts = kRoutedExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .groups = GroupKeys{"n_group", "topk_group", 2,
+                                       GroupFill::Zero, std::nullopt, true},
+                   .normalize = kL1AddTiny,
+                   .normalizeIf = "norm_topk_prob",
+                   .normalizeByDefault = true,
+                   .scale = "routed_scaling_factor"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kSharedExperts, {}, {}, "n_shared_experts"},
+    },
+    {
+        .name = "Mistral Large 4",
+        .modelTypes = kMistralLargeTypes,
+        .stacks = kMistralLargeStacks,
+        .hidden = kHiddenSize,
+        .experts = kRoutedExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .groups = GroupKeys{"n_group", "topk_group", 2,
+                                       GroupFill::Zero, std::nullopt, true},
+                   .normalize = kL1AddTiny,
+                   .scale = "routed_scaling_factor"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kNumberedLayouts,
+        .shared = {kMistralLargeShared, {}, {}, "n_shared_experts"},
+    },
+    {
+        .name = "Ling",
+        .modelTypes = kLingTypes,
+        .stacks = kMlpAfterDense,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kL1,
+                   .normalizeIf = "norm_topk_prob"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kGateRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kSharedExperts, {}, {}, "num_shared_experts"},
+        .requirements = kLingRequirements,
+    },
+    {
+        // As the released JAX code has it: weights are not normalized.
+        .name = "Grok-1",
+        .modelTypes = kGrokTypes,
+        .stacks = kGrokStacks,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::Softmax},
+        .activation = {.fixed = Activation::GeGLUTanh},
+        .routerTensors = kGateRouter,
+        .layouts = kGrokLayouts,
     },
 };
 

@@ -325,10 +325,10 @@ Status SpecReader::readActivation() {
       rowNamed(*name, semantics::activations(), ErrorId::ActivationUnknown);
   if (!row)
     return row.takeError();
-  layer.activation = (*row)->id;
-  for (auto [key, value] :
-       {std::pair("alpha", &layer.alpha), std::pair("beta", &layer.beta),
-        std::pair("limit", &layer.limit)}) {
+  layer.activation.id = (*row)->id;
+  for (auto [key, value] : {std::pair("alpha", &layer.activation.alpha),
+                            std::pair("beta", &layer.activation.beta),
+                            std::pair("limit", &layer.activation.limit)}) {
     auto param = std::ranges::find((*row)->params, std::string_view(key),
                                    &semantics::ActivationParam::name);
     bool known = param != (*row)->params.end();
@@ -356,11 +356,11 @@ Status SpecReader::addWeights() {
     llvm::SmallVector<int64_t> shape;
     for (char letter : lookup(role).dims)
       if (letter != ' ')
-        shape.push_back(letter == 'E'   ? layer.experts
-                        : letter == 'H' ? layer.hidden
-                        : letter == 'I' ? layer.width
-                        : letter == '1' ? 1
-                                        : sharedWidth);
+        shape.push_back(letter == 'E'                    ? layer.experts
+                        : letter == 'H' || letter == 'X' ? layer.hidden
+                        : letter == 'I'                  ? layer.width
+                        : letter == '1'                  ? 1
+                                                         : sharedWidth);
     auto tensor = mlir::RankedTensorType::get(shape, type ? type : weightType);
     std::string_view name = lookup(role).tensor;
     auto source = SourceAttr::get(
@@ -369,7 +369,7 @@ Status SpecReader::addWeights() {
         tensor, {});
     layer.weight(role) = Weight{{tensor, source}, std::nullopt};
   };
-  bool gated = semantics::lookup(layer.activation).arity == 2;
+  bool gated = semantics::lookup(layer.activation.id).arity == 2;
   add(Role::Router);
   if (logitsBias)
     add(Role::RouterBias);

@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <algorithm>
 #include <numeric>
 
 using namespace moe;
@@ -26,8 +27,12 @@ const Size &Sizes::of(char letter) const {
     return experts;
   case 'H':
     return hidden;
+  case 'X':
+    return latent;
   case 'I':
     return width;
+  case 'P':
+    return two;
   case '1':
     return one;
   default:
@@ -74,7 +79,11 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
   lie.part = row.part;
   lie.perExpert = row.name.find("{e}") != std::string_view::npos;
   std::string canonical = letters(lookup(row.role).dims);
-  std::string stored = letters(row.dims);
+  std::string dims(row.dims);
+  if (canonical.find('X') != std::string::npos &&
+      dims.find('X') == std::string::npos)
+    std::ranges::replace(dims, 'H', 'X');
+  std::string stored = letters(dims);
   if (canonical.find('1') == std::string::npos)
     std::erase(stored, '1');
 
@@ -83,7 +92,7 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
   bool inside = false, first = true;
   char doubled = 0;
   std::string named;
-  for (char c : row.dims) {
+  for (char c : dims) {
     if (c == '2') {
       factor = 2;
     } else if (c == '(') {
@@ -104,7 +113,7 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
         lie.flat.push_back(lie.shape.back());
       first = false;
       factor = 1;
-      if (c != '1' && named.find(c) == std::string::npos) {
+      if (!size.key.empty() && named.find(c) == std::string::npos) {
         named += c;
         lie.reason += (lie.reason.empty() ? "" : " and ") + size.key + " = " +
                       std::to_string(size.value);
@@ -136,6 +145,11 @@ static std::string nameOfExpert(const std::string &pattern, int64_t expert) {
   if (size_t at = name.find("{e}"); at != std::string::npos)
     name.replace(at, 3, std::to_string(expert));
   return name;
+}
+
+bool TensorResolver::isStored(const TensorRow &row) const {
+  return checkpoint.empty() ||
+         checkpoint.contains(nameOfExpert(fullName(row.name), 0));
 }
 
 //===----------------------------------------------------------------------===//
@@ -172,6 +186,15 @@ Result<DType> TensorResolver::checkStored(const std::string &pattern,
   return *dtype;
 }
 
+/// Whether what is stored under the layout's names has its shapes.
+bool TensorResolver::fits(const Layout &layout) const {
+  return llvm::all_of(layout.tensors, [&](const TensorRow &row) {
+    Result<core::TensorView> view =
+        checkpoint.tensor(nameOfExpert(fullName(row.name), 0));
+    return !view || view->shape == lieOf(row).flat;
+  });
+}
+
 Result<const Layout *>
 TensorResolver::chooseLayout(std::span<const Layout> layouts) const {
   if (checkpoint.empty()) {
@@ -184,13 +207,20 @@ TensorResolver::chooseLayout(std::span<const Layout> layouts) const {
                      "': mxfp4 is not supported for this model_type");
   }
   std::string looked;
+  const Layout *found = nullptr;
   for (const Layout &layout : layouts) {
     std::string name = nameOfExpert(fullName(layout.tensors.front().name), 0) +
                        (layout.format ? "_blocks" : "");
-    if (checkpoint.contains(name) || (!layout.format && isQuantized(name)))
-      return &layout;
+    if (checkpoint.contains(name) || (!layout.format && isQuantized(name))) {
+      // Layouts of one name are told apart by their shapes.
+      if (layout.format || fits(layout))
+        return &layout;
+      found = found ? found : &layout;
+    }
     looked += (looked.empty() ? "'" : ", '") + name + "'";
   }
+  if (found)
+    return found;
   return Error(ErrorId::TensorNotFound, "'" + folder +
                                             "' has no experts under '" + block +
                                             "'; looked for " + looked);
@@ -505,6 +535,14 @@ TensorResolver::resolveProjection(const Lie &lie,
 Result<Weight>
 TensorResolver::resolve(const TensorRow &row,
                         std::optional<QuantFormat> format) const {
+  if (!row.alternative.empty() && !isStored(row)) {
+    TensorRow other = row;
+    std::swap(other.name, other.alternative);
+    if (isStored(other)) {
+      other.alternative = {};
+      return resolve(other, format);
+    }
+  }
   Lie lie = lieOf(row);
   std::string name = fullName(row.name);
   bool quantizable = lookup(row.role).quantizable;

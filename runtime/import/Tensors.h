@@ -24,7 +24,7 @@ namespace moe::import {
 
 /// The sizes that dimensions are named by.
 struct Sizes {
-  Size experts, hidden, width, shared, one = {1, ""};
+  Size experts, hidden, latent, width, shared, two = {2, ""}, one = {1, ""};
   const Size &of(char letter) const;
 };
 
@@ -39,8 +39,8 @@ public:
         block(std::move(block)), sizes(std::move(sizes)),
         quantization(std::move(quantization)), activations(activations) {}
 
-  /// The first layout whose first tensor is stored; where nothing is, the first
-  /// that the quantization fits. Error: TensorNotFound.
+  /// The first layout whose first tensor is stored, best in its shape; where
+  /// nothing is, the first that the quantization fits. Error: TensorNotFound.
   core::Result<const Layout *>
   chooseLayout(std::span<const Layout> layouts) const;
 
@@ -50,9 +50,13 @@ public:
   resolve(const TensorRow &row,
           std::optional<semantics::QuantFormat> format = std::nullopt) const;
 
+  /// Whether the tensor of a row is stored; true where nothing is.
+  bool isStored(const TensorRow &row) const;
+
 private:
   struct Lie;
   Lie lieOf(const TensorRow &row) const;
+  bool fits(const Layout &layout) const;
   std::string fullName(std::string_view name) const;
   core::Result<core::DType> checkStored(const std::string &pattern,
                                         const std::vector<int64_t> &shape,

@@ -75,8 +75,31 @@ def clamped(gate, up):
     return gate * sigmoid(1.702 * gate) * (up + 1)
 
 
+def clamped_swiglu(gate, up):
+    gate, up = min(gate, 0.5), max(min(up, 0.5), -0.5)
+    return gate * sigmoid(gate) * up
+
+
+def clamped_after(gate, up):
+    return min(gate * sigmoid(gate), 0.4) * max(min(up, 0.4), -0.4)
+
+
+def bent(gate, up):
+    return 1.2 * math.tanh(gate / 1.2) * sigmoid(gate) * 1.5 * math.tanh(up / 1.5)
+
+
+def gelu_tanh(gate, up):
+    inner = 0.7978845608028654 * (gate + 0.044715 * gate ** 3)
+    return 0.5 * gate * (1 + math.tanh(inner)) * up
+
+
 def relu2(_, up):
     return max(up, 0.0) ** 2
+
+
+def normed(x, eps, weight=None):
+    root = math.sqrt(sum(v * v for v in x) / len(x) + eps)
+    return [v / root * w for v, w in zip(x, weight or [1.0] * len(x))]
 
 
 def mlp(x, gate, up, down, act):
@@ -94,12 +117,18 @@ def route(case, logits, bias):
         size = E // count
         sums = [sum(sorted(choice[g * size:(g + 1) * size])[-2:]) for g in range(count)]
         best = sorted(range(count), key=lambda g: -sums[g])[:keep]
-        choice = [c if e // size in best else -math.inf for e, c in enumerate(choice)]
+        fill = case.get("fill", -math.inf)
+        choice = [c if e // size in best else fill for e, c in enumerate(choice)]
     ids = sorted(range(E), key=lambda e: -choice[e])[:case["k"]]
     weights = [scores[e] for e in ids]
     norm = case.get("norm")
     if norm == "softmax":
         weights = softmax(weights)
+    elif norm == "sigmoid":
+        weights = [sigmoid(w) for w in weights]
+    elif norm == "sigmoid, l1":
+        weights = [sigmoid(w) for w in weights]
+        weights = [w / sum(weights) for w in weights]
     elif norm is not None:
         weights = [w / (sum(weights) + norm) for w in weights]
     return ids, [w * case.get("scale", 1.0) for w in weights]
@@ -126,6 +155,27 @@ def fused(block, w):
 
 def transposed(block, w):
     return {name: [turned(m) for m in value] for name, value in fused(block, w).items()}
+
+
+def in_moe(block, w):
+    return {f"{block}.{name}_proj.weight": m for name, m in zip(("gate", "up", "down"), w)}
+
+
+def interleaved(block, w):
+    return {f"{block}.experts.w13_weight": [[row for pair in zip(g, u) for row in pair]
+                                            for g, u in zip(w[0], w[1])],
+            f"{block}.experts.w2_weight": w[2]}
+
+
+def aria(block, w):
+    named_so = transposed(block, w)
+    return {f"{block}.experts.fc1.weight": named_so[f"{block}.experts.gate_up_proj"],
+            f"{block}.experts.fc2.weight": named_so[f"{block}.experts.down_proj"]}
+
+
+def linears(block, w):
+    return {f"{block}.experts.{e}.{name}.weight": m[e]
+            for name, m in zip(("linear", "linear_v", "linear_1"), w) for e in range(E)}
 
 
 def granite(block, w):
@@ -193,7 +243,7 @@ CASES = {
                   bias_at="gate.e_score_correction_bias", shared_at=shared_in("shared_experts"),
                   config=dict(ROUTED, **GROUPS, n_shared_experts=2, scoring_func="noaux_tc")),
     "exaone_moe": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I,
-                       bias_at="gate.e_score_correction_bias",
+                       bias_at="e_score_correction_bias",
                        shared_at=shared_in("shared_experts"),
                        config=dict(MANY, **GROUPS, num_shared_experts=1)),
     "bailing_hybrid": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I,
@@ -237,37 +287,186 @@ CASES = {
 }
 
 
+CASES.update({
+    "axk1": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I, after=1e-6,
+                 bias_at="gate.e_score_correction_bias", shared_at=shared_in("shared_experts"),
+                 config=dict(ROUTED, **GROUPS, n_shared_experts=1, rms_norm_eps=1e-6)),
+    "axk2": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I, fill=0.0,
+                 bias_at="gate.e_score_correction_bias", bias_mean=-0.8,
+                 shared_at=shared_in("shared_experts"),
+                 config=dict(ROUTED, **GROUPS, n_shared_experts=1)),
+    "mimo_v2_flash": dict(V3, block=MLP, router="gate.weight", experts=named,
+                          bias_at="gate.e_score_correction_bias",
+                          config=dict(ROUTED, **GROUPS)),
+    "dots3_note": dict(V3, block=MLP, router="gate.weight", experts=named, shared=10,
+                       nested=("text_config",), outer="model.language_model.",
+                       bias_at="gate.e_score_correction_bias",
+                       shared_at=shared_in("shared_experts"),
+                       config=dict(ROUTED, **GROUPS, n_shared_experts=2,
+                                   shared_experts_intermediate_size=5)),
+    "beam": dict(V3, block=MLP, router="gate.weight", experts=named, scale=1.0, sum_scale=2.5,
+                 bias_at="gate.e_score_correction_bias", config=dict(MANY, **GROUPS)),
+    "hy_v3": dict(score="sigmoid", bias=True, k=3, norm=1e-20, scale=1.3, block=MLP,
+                  router="router.gate.weight", experts=named, shared=2 * I,
+                  bias_at="expert_bias", shared_at=shared_in("shared_mlp"),
+                  config=dict(MANY, num_shared_experts=2, router_scaling_factor=1.3)),
+    "hy_v4": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I,
+                  act=clamped_swiglu, shared_act=silu, bias_at="gate.e_score_correction_bias",
+                  shared_at=shared_in("shared_experts"),
+                  config=dict(ROUTED, **GROUPS, n_shared_experts=1, swiglu_limit=0.5)),
+    "glm5_next": dict(V3, block=MLP, router="gate.weight", experts=named, shared=I,
+                      act=clamped_swiglu, bias_at="gate.e_score_correction_bias",
+                      nested=("text_config",), outer="model.language_model.",
+                      shared_at=shared_in("shared_experts"),
+                      config=dict(ROUTED, **GROUPS, n_shared_experts=1, swiglu_limit=0.5)),
+    "Klear": dict(score="sigmoid", bias=True, k=3, norm=0.0, block=MLP, router="gate.weight",
+                  experts=named, shared=2 * I, bias_at="expert_bias", mix=True,
+                  shared_at=shared_in("shared_experts"),
+                  config=dict(MANY, n_shared_experts=2, norm_topk_prob=True)),
+    "flint": dict(score="sigmoid", k=3, norm=0.0, block=MLP, router="gate.weight", experts=named,
+                  shared=10, shared_at=shared_in("shared_expert"),
+                  config=dict(MANY, shared_expert_intermediate_size=10)),
+    "step3p5": dict(score="sigmoid", bias=True, k=3, norm=0.0, sum_scale=1.7,
+                    block="model.layers.1.moe", router="gate.weight", experts=in_moe,
+                    bias_at="router_bias", shared=10, act=clamped_after, shared_act=silu,
+                    shared_at=lambda block, s: {
+                        f"model.layers.1.share_expert.{part}_proj.weight": m
+                        for part, m in zip(("gate", "up", "down"), s)},
+                    config=dict(moe_num_experts=E, moe_top_k=3, moe_intermediate_size=I,
+                                share_expert_dim=10, moe_router_scaling_factor=1.7,
+                                swiglu_limits=[0.0, 0.4], swiglu_limits_shared=[0.3, 0.0])),
+    "inkling2": dict(score="sigmoid", bias=True, k=3, norm=1e-20, scale=1.3,
+                     block="model.llm.layers.1.mlp", router="gate.weight", experts=interleaved,
+                     act=bent, bias_at="gate.bias", nested=("text_config",), outer="model.",
+                     config=dict(ROUTED, route_scale=1.3, mlp_gate_softcap=1.2,
+                                 mlp_up_softcap=1.5)),
+    "muse_spark": dict(score="sigmoid", bias=True, k=3, norm=1e-15, scale=1.3, block=MLP,
+                       router="gate.weight", experts=fused, latent=7, multiplier=0.3,
+                       latent_at=("pre_expert_proj", "post_expert_proj"), muse=(1e-5, 1e-3),
+                       bias_at="gate.e_score_correction_bias", nested=("text_config",),
+                       outer="model.language_model.",
+                       config=dict(num_local_experts=E, num_experts_per_tok=3,
+                                   moe_intermediate_size=I, moe_hidden_size=7,
+                                   output_multiplier=0.3, routed_scaling_factor=1.3,
+                                   rms_norm_eps=1e-5, post_norm_eps=1e-3)),
+    "nemotron_h latent": dict(V3, block="backbone.layers.1.mixer", router="gate.weight",
+                              experts=ungated, act=relu2, shared=10, latent=7,
+                              latent_at=("fc1_latent_proj", "fc2_latent_proj"),
+                              bias_at="gate.e_score_correction_bias",
+                              shared_at=shared_in("shared_experts", gated=False),
+                              config=dict(ROUTED, **GROUPS, moe_latent_size=7,
+                                          moe_shared_expert_intermediate_size=10)),
+    "laguna softcap": dict(CASES["laguna"], cap=0.7,
+                           config=dict(CASES["laguna"]["config"],
+                                       moe_router_logit_softcapping=0.7)),
+    "mellum": dict(QWEN, experts=named, config=dict(MANY, norm_topk_prob=True)),
+    "mistral4": dict(score="softmax", k=3, norm=1e-20, scale=1.7, groups=(4, 2), fill=0.0,
+                     block=MLP, router="gate.weight", experts=named, shared=I,
+                     shared_at=shared_in("shared_experts"),
+                     config=dict(ROUTED, n_group=4, topk_group=2, norm_topk_prob=True,
+                                 routed_scaling_factor=1.7, n_shared_experts=1)),
+    "mistral_large4": dict(score="softmax", k=3, norm=1e-20, scale=1.7, block="layers.1",
+                           router="gate.weight", experts=numbered, shared=I,
+                           nested=("text_config",),
+                           shared_at=lambda block, s: {
+                               f"layers.1.shared_experts.{part}.weight": m
+                               for part, m in zip(("w1", "w3", "w2"), s)},
+                           config=dict(ROUTED, routed_scaling_factor=1.7, n_shared_experts=1)),
+    "bailing_moe": dict(score="softmax", k=3, norm=0.0, block=MLP, router="gate.weight",
+                        experts=named, shared=2 * I, shared_at=shared_in("shared_experts"),
+                        config=dict(MANY, norm_topk_prob=True, num_shared_experts=2)),
+    "grok-1": dict(score="softmax", k=2, block="model.layers.1.moe_block", router="gate.weight",
+                   experts=linears, act=gelu_tanh,
+                   config=dict(num_experts=E, num_experts_per_tok=2, intermediate_size=I)),
+    "aria": dict(score="none", k=3, norm="softmax", block=MLP, router="router.weight",
+                 experts=aria, shared=2 * I, shared_at=shared_in("shared_experts"),
+                 nested=("text_config",), outer="language_model.model.",
+                 config=dict(moe_num_experts=E, moe_topk=3, intermediate_size=I)),
+    "cohere2_moe": dict(score="none", k=3, norm="softmax", block=MLP, router="gate.weight",
+                        experts=named, shared=2 * I, sum_scale=0.5, shared_scale=0.5,
+                        shared_at=shared_in("shared_experts"),
+                        config=dict(num_experts=E, num_experts_per_tok=3, intermediate_size=I,
+                                    num_shared_experts=2)),
+    "cohere2_moe sigmoid": dict(score="none", k=3, norm="sigmoid, l1", block=MLP,
+                                router="gate.weight", experts=named, shared=I,
+                                shared_at=shared_in("shared_experts"),
+                                config=dict(num_experts=E, num_experts_per_tok=3,
+                                            intermediate_size=I, num_shared_experts=1,
+                                            expert_selection_fn="sigmoid",
+                                            shared_expert_combination_strategy="sum")),
+    "kolibri1": dict(score="none", bias=True, k=3, norm="sigmoid", block=MLP,
+                     router="gate.weight", experts=named, shared=10,
+                     bias_at="../moe.router.expert_bias", shared_at=shared_in("shared_experts"),
+                     config=dict(MANY, shared_expert_intermediate_size=10)),
+})
+
+
 def write(model_type, case, folder):
     """The checkpoint, an input and what the layer gives for it."""
-    router, bias = matrix(E, H, 0.6), matrix(1, E, 0.2)[0]
-    experts = [[matrix(I, H) for _ in range(E)], [matrix(I, H) for _ in range(E)],
-               [matrix(H, I) for _ in range(E)]]
+    router = matrix(E, H, 0.6)
+    bias = [single(case.get("bias_mean", 0.0) + b) for b in matrix(1, E, 0.2)[0]]
+    inner = case.get("latent", H)
+    experts = [[matrix(I, inner) for _ in range(E)], [matrix(I, inner) for _ in range(E)],
+               [matrix(inner, I) for _ in range(E)]]
     width = case.get("shared", 0)
     shared = (matrix(width, H), matrix(width, H), matrix(H, width))
-    sigma = matrix(1, H)
+    sigma, mix, mix_bias = matrix(1, H), matrix(2, H), matrix(1, 2)[0]
+    before, behind = matrix(inner, H), matrix(H, inner)
+    weights_of = {name: matrix(1, size, 0.3)[0]
+                  for name, size in (("in", inner), ("each", inner), ("out", H))}
     act = case.get("act", silu)
+    shared_act = case.get("shared_act", act)
 
     block = case["block"].replace("model.", case.get("outer", "model."), 1)
+    beside = block.rpartition(".")[0]
     tensors = {f"{block}.{case['router']}": router, **case["experts"](block, experts)}
     if case.get("bias"):
-        tensors[f"{block}.{case['bias_at']}"] = [bias] if case.get("bias_rows") else bias
+        at = case["bias_at"]
+        name = f"{beside}.{at[3:]}" if at.startswith("../") else f"{block}.{at}"
+        tensors[name] = [bias] if case.get("bias_rows") else bias
     if width:
         tensors.update(case["shared_at"](block, shared))
     if case.get("sigma"):
         tensors[f"{block}.shared_expert_gate.weight"] = sigma
+    if case.get("mix"):
+        tensors[f"{block}.coefficient.weight"] = mix
+        tensors[f"{block}.coefficient.bias"] = mix_bias
+    if "latent" in case:
+        for name, value in zip(case["latent_at"], (before, behind)):
+            tensors[f"{block}.{name}.weight"] = value
+    if "muse" in case:
+        tensors[f"{block}.pre_expert_norm.weight"] = weights_of["in"]
+        tensors[f"{block}.experts.post_expert_norm.weight"] = weights_of["each"]
+    if "after" in case:
+        tensors[f"{beside}.post_mlp_layernorm.weight"] = weights_of["out"]
 
     out = {"hidden_states": [], "router_logits": [], "topk_ids": [], "topk_weights": []}
     tokens = matrix(T, H, 1.0)
     for x in tokens:
-        logits = times(router, x)
+        logits = [case.get("multiplier", 1.0) * l for l in times(router, x)]
+        if "cap" in case:
+            logits = [case["cap"] * math.tanh(l / case["cap"]) for l in logits]
         ids, weights = route(case, logits, bias)
-        y = [0.0] * H
+        coefficients = (softmax([a + b for a, b in zip(times(mix, x), mix_bias)])
+                        if case.get("mix") else (case.get("sum_scale", 1.0),
+                                                 case.get("shared_scale", 1.0)))
+        read = times(before, x) if "latent" in case else x
+        if "muse" in case:  # weights are stored less 1
+            read = normed(read, case["muse"][0], [1 + w for w in weights_of["in"]])
+        y = [0.0] * inner
         for e, weight in zip(ids, weights):
-            one = mlp(x, experts[0][e], experts[1][e], experts[2][e], act)
-            y = [a + case.get("sum_scale", 1.0) * weight * b for a, b in zip(y, one)]
+            one = mlp(read, experts[0][e], experts[1][e], experts[2][e], act)
+            if "muse" in case:
+                one = normed([v * (1 + w) for v, w in zip(one, weights_of["each"])],
+                             case["muse"][1])
+            y = [a + coefficients[0] * weight * b for a, b in zip(y, one)]
+        if "latent" in case:
+            y = times(behind, y)
         if width:
-            factor = sigmoid(times(sigma, x)[0]) if case.get("sigma") else 1.0
-            y = [a + factor * b for a, b in zip(y, mlp(x, *shared, act))]
+            factor = sigmoid(times(sigma, x)[0]) if case.get("sigma") else coefficients[1]
+            y = [a + factor * b for a, b in zip(y, mlp(x, *shared, shared_act))]
+        if "after" in case:
+            y = normed(y, case["after"], weights_of["out"])
         for name, value in zip(out, (y, logits, ids, weights)):
             out[name].append(value)
 
@@ -283,14 +482,14 @@ def write(model_type, case, folder):
 
 
 def main(folder, arguments):
-    for number, (model_type, case) in enumerate(CASES.items()):
+    for number, (name, case) in enumerate(CASES.items()):
         random.seed(number)
-        path = f"{folder}/{model_type}"
-        write(model_type, case, path)
+        path = f"{folder}/{name.replace(' ', '-')}"
+        write(name.split()[0], case, path)
         run = subprocess.run(["moe-run", path, f"--expect={path}", "--rtol=1e-5"] + arguments,
                              capture_output=True, text=True, check=False)
         good = run.returncode == 0 and "  ok (tolerance" in run.stdout
-        print(f"{model_type}: " + ("ok" if good else run.stdout + run.stderr))
+        print(f"{name}: " + ("ok" if good else run.stdout + run.stderr), flush=True)
 
 
 if __name__ == "__main__":
