@@ -29,16 +29,19 @@ namespace {
 /// share when all of them ask.
 constexpr double fmasPerCycle = 2, loadsPerCycle = 2, l2BytesPerCycle = 32,
                  memoryBytesPerCycle = 5;
+/// A product of full AMX tiles, 16 x 16 sums of 16 words each.
+constexpr double cyclesPerTileProduct = 16;
 
-/// Rows of a tile: enough that weights from memory do not bind (a weight byte
-/// is worth 2 * rows / bytes multiply-adds), few enough that experts with a
-/// handful of rows more are not cut unevenly.
-constexpr int64_t tileRowsWanted = 48;
+/// Rows of a tile by f32 multiply-adds: enough that weights from memory do not
+/// bind (a weight byte is worth 2 * rows / bytes multiply-adds), few enough
+/// that experts with a handful of rows more are not cut unevenly. A reduction
+/// that is faster wants more, up to what a core's cache holds.
+constexpr int64_t tileRowsWanted = 48, tileRowsAtMost = 128;
 
 /// One way to hold a block in registers.
 struct RegisterBlock {
   int64_t rows = 0, vectors = 0;
-  double cyclesPerFma = 0; ///< of one vector multiply-add
+  double cyclesPerFma = 0; ///< of one vector of sums and a word of each
 
   std::string name() const {
     return llvm::formatv("{0}x{1}", rows, vectors).str();
@@ -50,8 +53,14 @@ struct RegisterBlock {
 /// The blocks of a target, the fastest first. A step takes rows * vectors
 /// multiply-adds, rows + vectors loads, and its vectors from the second cache.
 static SmallVector<RegisterBlock> blocksOf(cpu::TargetAttr target,
-                                           int64_t sides) {
+                                           Reduction reduction, int64_t sides) {
   SmallVector<RegisterBlock> blocks;
+  if (reduction == Reduction::AmxBf16) {
+    const double sums = 16 * 16; // rows of a tile, words of a product
+    for (int64_t vectors = sides; vectors <= amxColumnTiles; vectors += sides)
+      blocks.push_back({amxRows, vectors, cyclesPerTileProduct / sums});
+    return {blocks.back()};
+  }
   for (int64_t vectors = sides; vectors <= 4; vectors += sides) {
     // Beside the sums: a step's weights and an element of a row. Without fused
     // multiply-adds there are products, and code that overwrites an operand.
@@ -91,16 +100,25 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
   if (!matmul)
     return {};
   const int64_t sides = matmul.getNumRhs();
-  SmallVector<RegisterBlock> blocks = blocksOf(*this, sides);
+  Type rows =
+      cast<RankedTensorType>(matmul.getLhs().getType()).getElementType();
+  const ReductionRow &reduction =
+      bestReduction(getCpu(), rows, matmul.getRhsType(0).getElementType());
+  SmallVector<RegisterBlock> blocks = blocksOf(*this, reduction.id, sides);
   const RegisterBlock &best = blocks.front();
   const int64_t columns = best.vectors * getLanes() / sides;
   const int64_t panels = llvm::divideCeil(matmul.getNumColumns(), columns);
   const int64_t depth = matmul.getDepth();
 
   // The packed rows of a tile leave room in the second cache for a panel.
-  const int64_t tileRows =
-      std::max<int64_t>(tileRowsWanted / best.rows, 1) * best.rows;
-  int64_t run = 3 * getL2() / 4 / (4 * tileRows) / 256 * 256;
+  const double speed =
+      reduction.interleave * (1 / fmasPerCycle) / best.cyclesPerFma;
+  const int64_t wanted =
+      std::clamp<int64_t>(static_cast<int64_t>(tileRowsWanted * speed),
+                          tileRowsWanted, tileRowsAtMost);
+  const int64_t tileRows = std::max<int64_t>(wanted / best.rows, 1) * best.rows;
+  int64_t run =
+      3 * getL2() / 4 / (4 * tileRows) / 256 * 256 * reduction.interleave;
   run = std::max<int64_t>(run, 256);
   if (run >= depth)
     run = 0;
@@ -121,13 +139,14 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
 
   const int64_t prefetch = 8192;
   auto plan = MatmulAttr::get(getContext(), best.rows, columns, tileRows,
-                              perTask, streams, run, prefetch, "fma");
+                              perTask, streams, run, prefetch, reduction.name);
 
   // Figures for readers, of one row and of one expert.
   const double flops = 2.0 * depth * matmul.getNumColumns() * sides;
   SmallVector<RankedTensorType> tensors(sides, matmul.getRhsType(0));
   const int64_t bytes = plan.getWeightLayout().getBytesPerExpert(tensors);
-  const double flopsPerCycle = 2.0 * getLanes() / best.cyclesPerFma;
+  const double flopsPerCycle =
+      2.0 * getLanes() * reduction.interleave / best.cyclesPerFma;
   const double ridge =
       bytes / memoryBytesPerCycle * flopsPerCycle / std::max(flops, 1.0);
   const double rowsAtMost =
@@ -146,9 +165,10 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
   std::string what = llvm::formatv(
       "plan of grouped_matmul {0}x{1}x{2}, {3} side{4}", matmul.getNumGroups(),
       matmul.getNumColumns(), depth, sides, sides == 1 ? "" : "s");
-  std::string chosen =
-      llvm::formatv("{0} registers, {1}-row tiles, {2} panels a task",
-                    best.name(), tileRows, perTask);
+  std::string chosen = llvm::formatv(
+      "{0} {1}, {2}-row tiles, {3} panels a task", best.name(),
+      reduction.id == Reduction::Fma ? "registers" : reduction.name, tileRows,
+      perTask);
   std::string reason =
       llvm::formatv("fewest cycles a multiply-add; {0} binds at {1} tokens",
                     rowsAtMost > ridge ? "compute" : "memory", maxTokens);
@@ -181,6 +201,8 @@ std::string cpu::TargetAttr::getIsaName() const {
   CpuTarget cpu = getCpu();
   if (cpu.arch == abi::CpuArch::Aarch64)
     return "neon";
+  if (cpu.has(abi::CpuFeature::AmxBf16))
+    return "amx";
   if (cpu.has(abi::CpuFeature::Avx512f))
     return "avx512";
   return cpu.has(abi::CpuFeature::Avx2) ? "avx2" : "sse4";

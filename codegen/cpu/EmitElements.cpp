@@ -49,7 +49,7 @@ void moe::cpu::emitElements(KernelFrame &frame) {
 }
 
 /// A task is a panel. What follows an expert's last panel is zero, as are the
-/// columns that it has too many.
+/// columns and the k that it has too many.
 void moe::cpu::emitPack(KernelFrame &frame, PackOp op) {
   LeafBuilder &l = frame.l;
   ElementReader reader(frame);
@@ -66,23 +66,36 @@ void moe::cpu::emitPack(KernelFrame &frame, PackOp op) {
         l.min(l.i64(shape.columns), l.sub(l.i64(shape.columnsTotal), first));
     Value target = l.offset(base, l.add(l.mul(expert, shape.expertBytes),
                                         l.mul(panel, shape.panelBytes)));
+    // Column j of a side at k: [k / interleave][side][j][k % interleave].
+    auto place = [&](Value k, unsigned side, Value j) {
+      Value line =
+          l.add(l.mul(l.div(k, shape.interleave), shape.sides), l.i64(side));
+      Value word = l.add(l.mul(line, shape.columns), j);
+      Value at =
+          l.add(l.mul(word, shape.interleave), l.rem(k, shape.interleave));
+      return l.element(target, element, at);
+    };
+    auto zeros = [&](Value k, unsigned side, Value begin) {
+      l.loop(begin, l.i64(shape.columns), 1, [&](Value j) {
+        l.store(l.constant(element, 0), place(k, side, j));
+      });
+    };
+    const unsigned sides = op.getTensors().size();
     reader.loop(l.i64(shape.depth), [&](Value k) {
-      for (auto [side, tensor] : llvm::enumerate(op.getTensors())) {
-        Value line = l.add(l.mul(k, shape.sides), l.i64(side));
-        Value at = l.mul(line, shape.columns);
+      for (unsigned side = 0; side < sides; ++side) {
         reader.loop(columns, [&](Value j) {
           LeafBuilder::Values indices{l.add(first, j), k};
           if (type.getRank() == 3)
             indices.insert(indices.begin(), expert);
-          l.store(reader.read(tensor, indices),
-                  l.element(target, element, l.add(at, j)));
+          l.store(reader.read(op.getTensors()[side], indices),
+                  place(k, side, j));
         });
-        l.loop(columns, l.i64(shape.columns), 1, [&](Value j) {
-          l.store(l.constant(element, 0),
-                  l.element(target, element, l.add(at, j)));
-        });
+        zeros(k, side, columns);
       }
     });
+    for (int64_t k = shape.depth; k < shape.depthPadded; ++k)
+      for (unsigned side = 0; side < sides; ++side)
+        zeros(l.i64(k), side, l.i64(0));
     const int64_t rest = shape.expertBytes - shape.panels * shape.panelBytes;
     if (rest == 0)
       return;

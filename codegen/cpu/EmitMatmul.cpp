@@ -28,10 +28,18 @@ namespace {
 
 /// The rows of one task: of expert `expert` (global number), rows [first,
 /// first + count), in `blocks` blocks of `small` rows, or one more for the
-/// first `larger`.
+/// first `larger`. In AMX tiles blocks are full but for the last, and `held`
+/// rows have sums: as many as the last block's tiles have.
 struct RowTile {
   Value index, expert, first, count;
   Value blocks, small, larger;
+  Value held;
+};
+
+/// A block of a tile: its first row within the tile, its rows, and the rows
+/// that it is computed with.
+struct RowBlock {
+  Value first, rows, height;
 };
 
 class MatmulEmitter {
@@ -44,12 +52,15 @@ public:
 private:
   Type f32() { return l.b.getF32Type(); }
   RowTile rowTile(Value index);
+  Value tileHeight(Value rows);
   Value slotOf(Value row);
   Value sourceRow(Value row);
   void forBlocks(const RowTile &tile,
-                 function_ref<void(Value first, Value rows)> body);
-  void packRows(const RowTile &tile, Value depthBegin, Value depth);
-  void packRow(Value source, Value target, Value rows, Value depth);
+                 function_ref<void(const RowBlock &)> body);
+  void packRows(const RowTile &tile, Value wordBegin, Value words);
+  void packRow(Value source, Value target, const RowBlock &block, Value words);
+  void packPairs(Value source, Value target, const RowBlock &block,
+                 Value wordBegin, Value words);
   void panels(const RowTile &tile, Value panelBegin, Value panelCount);
   void callTile(Value rows, ArrayRef<Value> arguments);
   void epilogue(const RowTile &tile, Value panelBegin, Value panelCount);
@@ -94,6 +105,12 @@ RowTile MatmulEmitter::rowTile(Value index) {
         l.add(small, l.select(l.less(index, larger), l.i64(1), l.i64(0)));
   }
   tile.blocks = l.ceilDiv(tile.count, shape.rows);
+  if (shape.inTiles()) {
+    Value full = l.mul(l.sub(tile.blocks, l.i64(1)), amxRows);
+    tile.held = l.add(full, tileHeight(l.sub(tile.count, full)));
+    return tile;
+  }
+  tile.held = tile.count;
   tile.small = l.div(tile.count, tile.blocks);
   tile.larger = l.rem(tile.count, tile.blocks);
   return tile;
@@ -113,36 +130,55 @@ Value MatmulEmitter::sourceRow(Value row) {
   return l.div(slotOf(row), slotsPerToken);
 }
 
+/// Rows that AMX tiles have for so many: a tile of 8 rows takes little more
+/// than half the time of one of 16, fewer rows save nothing.
+Value MatmulEmitter::tileHeight(Value rows) {
+  Value half = l.select(l.less(l.i64(8), rows), l.i64(16), l.i64(8));
+  return l.select(l.less(l.i64(16), rows), l.i64(amxRows), half);
+}
+
 void MatmulEmitter::forBlocks(const RowTile &tile,
-                              function_ref<void(Value, Value)> body) {
+                              function_ref<void(const RowBlock &)> body) {
   l.loop(tile.blocks, [&](Value block) {
+    if (shape.inTiles()) {
+      Value first = l.mul(block, amxRows);
+      Value rows = l.min(l.sub(tile.count, first), l.i64(amxRows));
+      return body({first, rows, tileHeight(rows)});
+    }
     Value first = l.add(l.mul(block, tile.small), l.min(block, tile.larger));
     Value one = l.select(l.less(block, tile.larger), l.i64(1), l.i64(0));
-    body(first, l.add(tile.small, one));
+    Value rows = l.add(tile.small, one);
+    body({first, rows, rows});
   });
 }
 
-/// The tile's rows at k in [depthBegin, depthBegin + depth), block by block.
-void MatmulEmitter::packRows(const RowTile &tile, Value depthBegin,
-                             Value depth) {
+/// The tile's rows at words [wordBegin, wordBegin + words), block by block.
+void MatmulEmitter::packRows(const RowTile &tile, Value wordBegin,
+                             Value words) {
   const TensorBuffer &lhs = frame.tensor(op.getLhs());
-  forBlocks(tile, [&](Value first, Value rows) {
-    Value block = l.offset(packedRows, l.mul(first, 4 * shape.depthPadded()));
-    l.loop(rows, [&](Value r) {
-      Value source = sourceRow(l.add(tile.first, l.add(first, r)));
-      Value at = l.add(l.mul(source, shape.depth), depthBegin);
-      packRow(l.element(lhs.base, lhs.element, at),
-              l.offset(block, l.mul(r, 4 * rowRun)), rows, depth);
+  forBlocks(tile, [&](const RowBlock &block) {
+    Value base =
+        l.offset(packedRows, l.mul(block.first, 4 * shape.packedWords()));
+    l.loop(block.rows, [&](Value r) {
+      Value source = sourceRow(l.add(tile.first, l.add(block.first, r)));
+      Value at =
+          l.add(l.mul(source, shape.depth), l.mul(wordBegin, shape.interleave));
+      Value from = l.element(lhs.base, lhs.element, at);
+      Value to = l.offset(base, l.mul(r, 4 * rowRun));
+      if (shape.interleave == 1)
+        packRow(from, to, block, words);
+      else
+        packPairs(from, to, block, wordBegin, words);
     });
   });
 }
 
-/// Copies runs of a row, as f32, to every `rows`-th run of a block.
-void MatmulEmitter::packRow(Value source, Value target, Value rows,
-                            Value depth) {
+/// Copies runs of a row, as f32, to every run of a block that is the row's.
+void MatmulEmitter::packRow(Value source, Value target, const RowBlock &block,
+                            Value words) {
   Type element = frame.tensor(op.getLhs()).element;
-  Value stride = l.mul(rows, 4 * rowRun);
-  Value runs = l.div(depth, rowRun);
+  Value stride = l.mul(block.height, 4 * rowRun);
+  Value runs = l.div(words, rowRun);
   Type run = VectorType::get({rowRun}, element);
   l.loop(runs, [&](Value i) {
     Value x = l.load(run, l.element(source, element, l.mul(i, rowRun)));
@@ -150,10 +186,46 @@ void MatmulEmitter::packRow(Value source, Value target, Value rows,
   });
   Value done = l.mul(runs, rowRun);
   Value last = l.offset(target, l.mul(runs, stride));
-  l.loop(done, depth, 1, [&](Value k) {
+  l.loop(done, words, 1, [&](Value k) {
     Value x = l.loadElement(element, source, k);
     l.store(l.toFloat(x, f32()), l.element(last, f32(), l.sub(k, done)));
   });
+}
+
+/// The same with pairs of bf16 as they stand. Half a pair, and the words that
+/// have no k, are filled up with zeros: what lies behind a row need not be
+/// finite.
+void MatmulEmitter::packPairs(Value source, Value target, const RowBlock &block,
+                              Value wordBegin, Value words) {
+  Type i16 = l.b.getI16Type(), i32 = l.b.getI32Type();
+  Value whole = l.i64(shape.depth / 2); // pairs of the row
+  whole = l.min(l.sub(whole, wordBegin), words);
+  Value stride = l.mul(block.height, 4 * rowRun);
+  Value runs = l.div(whole, rowRun);
+  Type run = VectorType::get({rowRun}, i32);
+  l.loop(runs, [&](Value i) {
+    Value x = l.load(run, l.element(source, i32, l.mul(i, rowRun)));
+    l.store(x, l.offset(target, l.mul(i, stride)));
+  });
+  Value done = l.mul(runs, rowRun);
+  Value last = l.offset(target, l.mul(runs, stride));
+  auto place = [&](Value word) {
+    return l.element(last, i32, l.sub(word, done));
+  };
+  l.loop(done, whole, 1, [&](Value word) {
+    l.store(l.loadElement(i32, source, word), place(word));
+  });
+  Value filled = whole;
+  if (shape.depth % 2 != 0) {
+    l.when(l.less(whole, words), [&] {
+      Value half = l.loadElement(i16, source, l.mul(whole, 2));
+      l.store(arith::ExtUIOp::create(l.b, l.loc, i32, half), place(whole));
+    });
+    filled = l.min(l.add(whole, 1), words);
+  }
+  if (shape.words * 2 > shape.depth + 1)
+    l.loop(filled, words, 1,
+           [&](Value word) { l.store(l.constant(i32, 0), place(word)); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -163,8 +235,10 @@ void MatmulEmitter::packRow(Value source, Value target, Value rows,
 /// Calls the tile function for a block of `rows` rows.
 void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
   SmallVector<int64_t> cases;
-  for (int64_t i = 1; i < shape.rows; ++i)
-    cases.push_back(i);
+  if (shape.inTiles())
+    cases = {8, 16};
+  else
+    cases = llvm::to_vector(llvm::seq<int64_t>(1, shape.rows));
   auto call = [&](int64_t rows) {
     TileShape tile{rows,
                    shape.vectors(),
@@ -172,7 +246,8 @@ void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
                    shape.streamsFor(rows),
                    shape.prefetch,
                    shape.weight,
-                   shape.depth % rowRun == 0 && shape.depthRun % rowRun == 0};
+                   shape.words % rowRun == 0 && shape.runWords % rowRun == 0,
+                   shape.reduction};
     func::FuncOp function = getTileFunction(frame.leaves, tile);
     func::CallOp::create(l.b, l.loc, function, arguments);
   };
@@ -195,8 +270,8 @@ void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
 /// as the buffer of sums holds.
 void MatmulEmitter::panels(const RowTile &tile, Value panelBegin,
                            Value panelCount) {
-  Value sumStride = l.mul(tile.count, 4 * shape.width());
-  Value numSums = l.mul(panelCount, l.mul(tile.count, shape.width()));
+  Value sumStride = l.mul(tile.held, 4 * shape.width());
+  Value numSums = l.mul(panelCount, l.mul(tile.held, shape.width()));
   l.lanes(numSums, shape.lanes, /*whole=*/true, [&](int64_t width, Value i) {
     l.store(l.constant(l.widened(f32(), width), 0), l.element(sums, f32(), i));
   });
@@ -209,26 +284,41 @@ void MatmulEmitter::panels(const RowTile &tile, Value panelBegin,
   Value oneBlock = l.equal(tile.blocks, l.i64(1));
   Value group = l.select(oneBlock, panelCount, l.i64(1));
   Value groups = l.select(oneBlock, l.i64(1), panelCount);
-  auto run = [&](Value depthBegin, Value depth) {
-    Value atDepth = l.offset(first, l.mul(depthBegin, shape.stepBytes()));
+  auto blocks = [&](Value panelAt, Value sumsAt, Value done, Value words) {
+    Value weightsAt = l.offset(panelAt, l.mul(done, shape.stepBytes()));
+    forBlocks(tile, [&](const RowBlock &block) {
+      Value rowsAt = l.add(l.mul(block.first, shape.packedWords()),
+                           l.mul(done, block.height));
+      callTile(block.height,
+               {l.offset(packedRows, l.mul(rowsAt, 4)), weightsAt,
+                l.offset(sumsAt, l.mul(block.first, 4 * shape.width())), words,
+                group, l.i64(shape.panelBytes()), sumStride});
+    });
+  };
+  // Packed words [wordBegin, wordBegin + words).
+  auto run = [&](Value wordBegin, Value words) {
+    Value atWord = l.offset(first, l.mul(wordBegin, shape.stepBytes()));
     l.loop(groups, [&](Value panel) {
-      Value panelAt = l.offset(atDepth, l.mul(panel, shape.panelBytes()));
+      Value panelAt = l.offset(atWord, l.mul(panel, shape.panelBytes()));
       Value sumsAt = l.offset(sums, l.mul(panel, sumStride));
-      forBlocks(tile, [&](Value row, Value rows) {
-        callTile(rows,
-                 {l.offset(packedRows, l.mul(row, 4 * shape.depthPadded())),
-                  panelAt, l.offset(sumsAt, l.mul(row, 4 * shape.width())),
-                  depth, group, l.i64(shape.panelBytes()), sumStride});
+      if (shape.cachedWords() >= shape.runWords)
+        return blocks(panelAt, sumsAt, l.i64(0), words);
+      Value atOnce = l.select(oneBlock, words, l.i64(shape.cachedWords()));
+      Value times = l.div(l.add(words, l.sub(atOnce, l.i64(1))), atOnce);
+      l.loop(times, [&](Value i) {
+        Value done = l.mul(i, atOnce);
+        blocks(panelAt, sumsAt, done, l.min(atOnce, l.sub(words, done)));
       });
     });
   };
   if (shape.depthRuns() == 1)
-    run(l.i64(0), l.i64(shape.depth));
+    run(l.i64(0), l.i64(shape.words));
   else
-    l.loop(l.i64(0), l.i64(shape.depth), shape.depthRun, [&](Value k) {
-      Value depth = l.min(l.i64(shape.depthRun), l.sub(l.i64(shape.depth), k));
-      packRows(tile, k, depth);
-      run(k, depth);
+    l.loop(l.i64(0), l.i64(shape.words), shape.runWords, [&](Value begin) {
+      Value words =
+          l.min(l.i64(shape.runWords), l.sub(l.i64(shape.words), begin));
+      packRows(tile, begin, words);
+      run(begin, words);
     });
   epilogue(tile, panelBegin, panelCount);
 }
@@ -271,7 +361,7 @@ void MatmulEmitter::epilogue(const RowTile &tile, Value panelBegin,
         l.min(l.i64(shape.columns), l.sub(l.i64(shape.columnsTotal), column0));
     l.loop(tile.count, [&](Value r) {
       Value row = l.add(tile.first, r);
-      Value line = l.add(l.mul(panel, tile.count), r);
+      Value line = l.add(l.mul(panel, tile.held), r);
       Value sumsAt = l.offset(sums, l.mul(line, 4 * shape.width()));
       l.lanes(columns, shape.lanes, whole, [&](int64_t width, Value j) {
         Value column = l.add(column0, j);
@@ -313,7 +403,7 @@ void MatmulEmitter::run() {
       l.choose(
           known, TypeRange(), [] { return LeafBuilder::Values(); },
           [&] {
-            packRows(tile, l.i64(0), l.i64(shape.depth));
+            packRows(tile, l.i64(0), l.i64(shape.words));
             return LeafBuilder::Values();
           });
     }

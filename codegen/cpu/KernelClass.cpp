@@ -26,9 +26,13 @@ PackShape::PackShape(PackedType type) {
   columnsTotal = tensor.getDimSize(rank - 2);
   depth = tensor.getDimSize(rank - 1);
   sides = type.getTensors().size();
-  columns = cast<PanelsAttr>(type.getLayout()).getColumns();
+  auto layout = cast<PanelsAttr>(type.getLayout());
+  columns = layout.getColumns();
+  interleave = layout.getInterleave();
+  depthPadded = llvm::alignTo(depth, layout.getDepthMultiple());
   panels = std::max<int64_t>(llvm::divideCeil(columnsTotal, columns), 1);
-  panelBytes = depth * sides * columns * (tensor.getElementTypeBitWidth() / 8);
+  panelBytes =
+      depthPadded * sides * columns * (tensor.getElementTypeBitWidth() / 8);
   expertBytes = type.getLayout().getBytesPerExpert(type.getTensors());
 }
 

@@ -35,6 +35,7 @@ std::string whyUnsupported(mlir::Operation *op);
 /// The panels of packed weights, in elements and bytes.
 struct PackShape {
   int64_t experts, columnsTotal, depth, sides;
+  int64_t interleave, depthPadded; ///< k of a word; k with the zeros behind
   int64_t columns, panels, panelBytes, expertBytes;
   explicit PackShape(PackedType type);
 };

@@ -34,8 +34,13 @@ MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan,
       std::min(plan.getPanelsPerTask(), std::max<int64_t>(panels(), 1));
   streams = plan.getStreams();
   prefetch = plan.getPrefetch();
-  depthRun = plan.getDepth() ? std::min(plan.getDepth(), depth) : depth;
-  depthRun = std::max<int64_t>(depthRun, 1);
+  const ReductionRow &row = *reductionFromName(plan.getReduction());
+  reduction = row.id;
+  interleave = row.interleave;
+  words = llvm::alignTo(depth, row.depthMultiple) / interleave;
+  runWords =
+      plan.getDepth() ? std::min(plan.getDepth() / interleave, words) : words;
+  runWords = std::max<int64_t>(runWords, 1);
   SmallVector<RankedTensorType> tensors(sides, rhs);
   expertBytes = plan.getWeightLayout().getBytesPerExpert(tensors);
 }
@@ -44,11 +49,14 @@ MatmulShape::MatmulShape(GroupedMatmulOp op, cpu::TargetAttr target)
     : MatmulShape(op, cast<MatmulAttr>(op->getAttr(MoeDialect::kPlanAttr)),
                   target) {}
 
-int64_t MatmulShape::depthPadded() const {
-  return (depthRun + rowRun - 1) / rowRun * rowRun;
+int64_t MatmulShape::packedWords() const {
+  return llvm::alignTo(runWords, rowRun);
 }
 
 int64_t MatmulShape::streamsFor(int64_t blockRows) const {
+  // The sums of a second panel fit where the block has one tile of rows.
+  if (inTiles())
+    return blockRows <= amxRows / 2 ? std::min<int64_t>(streams, 2) : 1;
   // Eight sums keep two pipes of four cycles busy; what they wait for is
   // fetched ahead.
   if (blockRows * vectors() >= 8)

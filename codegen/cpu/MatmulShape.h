@@ -16,6 +16,7 @@
 #define MOE_CODEGEN_CPU_MATMULSHAPE_H
 
 #include "moe/codegen/cpu/MoeCpuDialect.h"
+#include "moe/codegen/cpu/Reduction.h"
 #include "moe/dialect/MoeOps.h"
 
 namespace moe::cpu {
@@ -25,9 +26,12 @@ struct MatmulShape {
   int64_t columnsTotal, depth, sides;
   int64_t experts, firstExpert;
   mlir::Type weight;
+  Reduction reduction;
+  int64_t interleave; ///< k of a word
+  int64_t words;      ///< of a row, zeros behind it included
   // Of the plan and target.
   int64_t lanes, rows, columns, tileRows, panelsPerTask, streams, prefetch;
-  int64_t depthRun;  ///< k that are packed at a time
+  int64_t runWords;  ///< words that are packed at a time
   int64_t registers; ///< vector registers
   int64_t expertBytes;
 
@@ -35,22 +39,29 @@ struct MatmulShape {
   /// With the plan that the op carries.
   MatmulShape(GroupedMatmulOp op, TargetAttr target);
 
-  /// f32 elements of a step of a panel, and vectors.
+  /// Columns of a panel over all its tensors, vectors of them, and bytes that
+  /// one word of each row meets.
   int64_t width() const { return columns * sides; }
   int64_t vectors() const { return width() / lanes; }
   int64_t stepBytes() const {
-    return width() * weight.getIntOrFloatBitWidth() / 8;
+    return width() * interleave * weight.getIntOrFloatBitWidth() / 8;
   }
-  int64_t panelBytes() const { return depth * stepBytes(); }
+  int64_t panelBytes() const { return words * stepBytes(); }
   int64_t panels() const { return (columnsTotal + columns - 1) / columns; }
   int64_t columnTasks() const {
     return std::max<int64_t>((panels() + panelsPerTask - 1) / panelsPerTask, 1);
   }
   int64_t depthRuns() const {
-    return std::max<int64_t>((depth + depthRun - 1) / depthRun, 1);
+    return std::max<int64_t>((words + runWords - 1) / runWords, 1);
   }
-  /// f32 elements of a packed row.
-  int64_t depthPadded() const;
+  /// Words of a packed row.
+  int64_t packedWords() const;
+  /// Words that the blocks of a tile walk before the next follow: AMX takes
+  /// more bytes a cycle than the second cache gives, so that a panel's words
+  /// have to stay in the first while the blocks pass over them.
+  int64_t cachedWords() const { return inTiles() ? 256 : runWords; }
+  /// Whether sums are held in AMX tiles.
+  bool inTiles() const { return reduction == Reduction::AmxBf16; }
   /// Panels whose sums are kept before the epilogue takes them.
   int64_t panelsAtOnce() const {
     return std::min(depthRuns() == 1 ? streams : panelsPerTask, panelsPerTask);
@@ -58,7 +69,7 @@ struct MatmulShape {
   /// Panels that a block of so many rows walks at once.
   int64_t streamsFor(int64_t blockRows) const;
   /// Scratch of a worker: the packed rows, then the sums.
-  int64_t packedRowBytes() const { return 4 * tileRows * depthPadded(); }
+  int64_t packedRowBytes() const { return 4 * tileRows * packedWords(); }
   int64_t sumBytes() const { return 4 * panelsAtOnce() * tileRows * width(); }
   int64_t scratchBytes() const { return packedRowBytes() + sumBytes(); }
 };

@@ -13,6 +13,7 @@
 
 #include "moe/codegen/cpu/MoeCpuDialect.h"
 
+#include "moe/codegen/cpu/Reduction.h"
 #include "moe/dialect/MoeOps.h"
 
 #include "mlir/IR/Builders.h"
@@ -85,22 +86,34 @@ std::string cpu::TargetAttr::getTargetName() const { return getName().str(); }
 //===----------------------------------------------------------------------===//
 
 LogicalResult PanelsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 int64_t columns) {
+                                 int64_t columns, int64_t interleave,
+                                 int64_t depthMultiple) {
   if (columns < 1 || columns > 1024)
     return emitError() << "panels expects 1 <= columns <= 1024, got "
                        << columns;
+  if (interleave < 1 || interleave > 2)
+    return emitError() << "panels expects 1 <= interleave <= 2, got "
+                       << interleave;
+  if (depthMultiple < 1 || depthMultiple > 1024 ||
+      depthMultiple % interleave != 0)
+    return emitError() << "panels expects depth_multiple to be a multiple of "
+                          "interleave = "
+                       << interleave << " up to 1024, got " << depthMultiple;
   return success();
 }
 
 /// Bytes of one expert, or nothing when they exceed 63 bits.
-static std::optional<int64_t> expertBytes(int64_t columns,
+static std::optional<int64_t> expertBytes(PanelsAttr panels,
                                           ArrayRef<RankedTensorType> tensors) {
   RankedTensorType type = tensors.front();
   int64_t n = type.getDimSize(type.getRank() - 2);
-  int64_t bytes = llvm::divideCeil(n, columns);
+  int64_t k = type.getDimSize(type.getRank() - 1);
+  int64_t bytes = llvm::divideCeil(n, panels.getColumns());
+  if (llvm::AddOverflow(k, panels.getDepthMultiple() - 1, k))
+    return std::nullopt;
+  k -= k % panels.getDepthMultiple();
   for (int64_t factor :
-       {type.getDimSize(type.getRank() - 1),
-        static_cast<int64_t>(tensors.size()), columns,
+       {k, static_cast<int64_t>(tensors.size()), panels.getColumns(),
         static_cast<int64_t>(type.getElementTypeBitWidth() / 8)})
     if (llvm::MulOverflow(bytes, factor, bytes))
       return std::nullopt;
@@ -111,7 +124,7 @@ static std::optional<int64_t> expertBytes(int64_t columns,
 
 int64_t
 PanelsAttr::getBytesPerExpert(ArrayRef<RankedTensorType> tensors) const {
-  return expertBytes(getColumns(), tensors).value_or(0);
+  return expertBytes(*this, tensors).value_or(0);
 }
 
 std::string PanelsAttr::getPackError(ArrayRef<RankedTensorType> tensors) const {
@@ -121,7 +134,9 @@ std::string PanelsAttr::getPackError(ArrayRef<RankedTensorType> tensors) const {
   llvm::raw_string_ostream os(text);
   if (!element.isF32() && !element.isBF16() && !element.isF16())
     os << "panels hold f32, bf16 or f16, got " << element;
-  else if (std::optional<int64_t> bytes = expertBytes(getColumns(), tensors);
+  else if (getInterleave() > 1 && !element.isBF16())
+    os << "panels interleave bf16, got " << element;
+  else if (std::optional<int64_t> bytes = expertBytes(*this, tensors);
            !bytes || *bytes > (int64_t(1) << 46))
     os << "one expert of " << type << " is larger than 64 TiB";
   return text;
@@ -150,9 +165,21 @@ LogicalResult MatmulAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "matmul expects " << field.low
                          << " <= " << field.name << " <= " << field.high
                          << ", got " << field.value;
-  if (reduction != "fma")
-    return emitError() << "matmul knows the reduction fma, got '" << reduction
-                       << "'";
+  const ReductionRow *row = reductionFromName(reduction);
+  if (!row)
+    return emitError() << "matmul knows the reductions " << reductionNames()
+                       << ", got '" << reduction << "'";
+  // Words of rows are packed in runs; none is cut by a run of depth.
+  if (const int64_t words = depth / row->interleave;
+      row->interleave > 1 &&
+      (words * row->interleave != depth || words % rowRun != 0))
+    return emitError() << "matmul by " << reduction << " expects depth to be a "
+                       << "multiple of " << rowRun * row->interleave << ", got "
+                       << depth;
+  if (row->id == Reduction::AmxBf16 && tileRows % amxRows != 0)
+    return emitError() << "matmul by " << reduction
+                       << " expects tile_rows to be a multiple of " << amxRows
+                       << ", got " << tileRows;
   return success();
 }
 
@@ -161,7 +188,9 @@ std::string MatmulAttr::getReductionClass() const {
 }
 
 PackedLayoutAttrInterface MatmulAttr::getWeightLayout() const {
-  return PanelsAttr::get(getContext(), getColumns());
+  const ReductionRow &row = *reductionFromName(getReduction());
+  return PanelsAttr::get(getContext(), getColumns(), row.interleave,
+                         row.depthMultiple);
 }
 
 /// Vector registers that a block needs: its sums, one step of a panel, and one
@@ -181,7 +210,7 @@ std::string MatmulAttr::getPlanError(Operation *op) const {
   if (auto packed = dyn_cast<PackedType>(matmul.getRhs()[0].getType());
       packed && packed.getLayout() != getWeightLayout())
     os << "weights are packed as " << Attribute(packed.getLayout())
-       << ", the plan has columns = " << getColumns();
+       << ", the plan wants " << Attribute(getWeightLayout());
   else if (matmul.getTiles() &&
            cast<TilesType>(matmul.getTiles().getType()).getRows() !=
                getTileRows())
@@ -191,13 +220,29 @@ std::string MatmulAttr::getPlanError(Operation *op) const {
   cpu::TargetAttr target = getTarget(op);
   if (!text.empty() || !target)
     return text;
+  const ReductionRow &reduction = *reductionFromName(getReduction());
+  Type rows =
+      cast<RankedTensorType>(matmul.getLhs().getType()).getElementType();
+  Type weights = matmul.getRhsType(0).getElementType();
   const int64_t lanes = target.getLanes();
   const int64_t vectors = getColumns() * matmul.getNumRhs() / lanes;
   if (getColumns() % lanes != 0)
     os << "columns = " << getColumns() << " is no multiple of the " << lanes
        << " lanes of " << target.getTargetName();
-  else if (registersOf(getRows(), vectors, target.getCpu().hasFma()) >
-           target.getRegisters())
+  else if (!target.getCpu().features.contains(reduction.features))
+    os << "the reduction " << reduction.name << " needs "
+       << reduction.features.str() << ", which " << target.getTargetName()
+       << " lacks";
+  else if (!takes(reduction, rows, weights))
+    os << "the reduction " << reduction.name
+       << " takes rows and weights of bf16, got " << rows << " and " << weights;
+  else if (reduction.id == Reduction::AmxBf16) {
+    // Two tiles of rows and one of them each for rows and weights beside.
+    if (vectors > amxColumnTiles)
+      os << "panels of " << vectors << " tiles need more than the 8 tile "
+         << "registers of " << target.getTargetName();
+  } else if (registersOf(getRows(), vectors, target.getCpu().hasFma()) >
+             target.getRegisters())
     os << "blocks of " << getRows() << " rows x " << vectors
        << " vectors need more than the " << target.getRegisters()
        << " vector registers of " << target.getTargetName();

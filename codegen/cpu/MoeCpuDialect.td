@@ -85,11 +85,18 @@ def MoeCpu_PanelsAttr : MoeCpu_Attr<"Panels", "panels", [
     `columns` output columns of every tensor. The last panel is filled with
     zeros, and an expert takes a multiple of 64 bytes. Elements keep their type.
 
+    With `interleave` = 2 the elements of two k stand side by side, as dot
+    products of bf16 pairs read them: [ceil(N / columns)][K / 2][tensor][columns]
+    [2]. K is filled up with zeros to a multiple of `depth_multiple`.
+
     ```mlir
     #moe_cpu.panels<columns = 16>
+    #moe_cpu.panels<columns = 16, interleave = 2, depth_multiple = 32>
     ```
   }];
-  let parameters = (ins "int64_t":$columns);
+  let parameters = (ins "int64_t":$columns,
+      DefaultValuedParameter<"int64_t", "1">:$interleave,
+      DefaultValuedParameter<"int64_t", "1">:$depth_multiple);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
@@ -107,9 +114,11 @@ def MoeCpu_MatmulAttr : MoeCpu_Attr<"Matmul", "matmul", [
     sums carry on from run to run. `prefetch` is how many bytes of weights are
     fetched ahead, over all panels that are walked at once; 0 for none.
 
-    `reduction` is how an output element is summed. `fma` is one chain of fused
-    multiply-adds over ascending k (a product and a sum on targets without):
-    the same bits for every tile, block, thread count and token count.
+    `reduction` is how an output element is summed: the same bits for every
+    tile, block, thread count and token count. `fma` is one chain of fused
+    multiply-adds over ascending k (a product and a sum on targets without).
+    Where rows and weights are bf16, `dot_bf16` adds pairs of products and
+    `amx_bf16` tiles of 32 k, both in f32.
 
     ```mlir
     #moe_cpu.matmul<rows = 12, columns = 16, tile_rows = 48,

@@ -75,7 +75,7 @@ def LowerKernelsPass : Pass<"moe-lower-kernels", "::mlir::ModuleOp"> {
   let description = [{
     This is where tensors end. Every `moe_exec.kernel` of the module becomes a
     function of the kernel ABI (codegen/abi/kernel.h) in a nested module
-    `@kernels`, made of scf, arith, math, vector and llvm ops; its plans decide
+    `@kernels`, made of scf, arith, math, vector, amx, x86vector and llvm ops; its plans decide
     the loops. Kernels and programs stay as they are: they say how the functions
     are launched.
 
@@ -118,10 +118,12 @@ def LowerKernelsPass : Pass<"moe-lower-kernels", "::mlir::ModuleOp"> {
     A kernel that cannot be lowered is an error that says which op and why.
   }];
   let dependentDialects = [
-    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
-    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
-    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
-    "::mlir::vector::VectorDialect", "::moe::cpu::MoeCpuDialect"
+    "::mlir::affine::AffineDialect", "::mlir::amx::AMXDialect",
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect",
+    "::moe::cpu::MoeCpuDialect"
   ];
 }
 

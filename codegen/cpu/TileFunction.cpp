@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 using namespace moe::cpu;
@@ -18,14 +19,16 @@ namespace {
 
 /// Emits the loops of one tile function.
 struct TileEmitter {
-  LeafBuilder l;
-  TileShape shape;
-  Value rows, panel, sums, depth, panelStride, sumStride;
+  LeafBuilder &l;
+  const TileShape &shape;
+  const TileArguments &arg;
 
   using Values = LeafBuilder::Values;
   Type f32() { return l.b.getF32Type(); }
   Type vector() { return VectorType::get({shape.lanes}, f32()); }
-  int64_t stepBytes() const { return shape.width() * byteWidth(shape.weight); }
+  bool inPairs() const { return lookup(shape.reduction).interleave == 2; }
+  /// What a vector of words is multiplied as.
+  Type pairs() { return VectorType::get({2 * shape.lanes}, l.b.getBF16Type()); }
 
   /// Row r of panel s, vector v, in the accumulators.
   size_t at(int64_t s, int64_t r, int64_t v) const {
@@ -36,22 +39,31 @@ struct TileEmitter {
   }
 
   Value weightAt(Value base, int64_t v) {
+    if (inPairs())
+      return l.load(pairs(), l.offset(base, 4 * v * shape.lanes));
     Type stored = VectorType::get({shape.lanes}, shape.weight);
     Value at = l.offset(base, v * shape.lanes * byteWidth(shape.weight));
     return l.toFloat(l.load(stored, at), f32());
   }
   Value elementAt(Value row, int64_t r) {
+    if (inPairs()) {
+      Value word = l.load(l.b.getI32Type(), l.offset(row, 4 * r * rowRun));
+      return vector::BitCastOp::create(l.b, l.loc, pairs(),
+                                       l.splat(word, shape.lanes));
+    }
     Value x = l.load(f32(), l.offset(row, 4 * r * rowRun));
     return l.splat(x, shape.lanes);
   }
 
-  /// One k: the elements of every row at `row`, those of each panel at
+  /// One word: the elements of every row at `row`, those of each panel at
   /// `weights`. What is held in registers beside the sums is the smaller side:
   /// the vectors of one panel, or the rows when several panels are walked.
   void step(Values &acc, Value row, ArrayRef<Value> weights) {
     auto add = [&](int64_t s, int64_t r, int64_t v, Value x, Value w) {
       Value &sum = acc[at(s, r, v)];
-      sum = vector::FMAOp::create(l.b, l.loc, x, w, sum);
+      sum = inPairs()
+                ? x86vector::DotBF16Op::create(l.b, l.loc, sum, x, w).getDst()
+                : vector::FMAOp::create(l.b, l.loc, x, w, sum).getResult();
     };
     Values held;
     if (weights.size() == 1) {
@@ -91,7 +103,7 @@ struct TileEmitter {
     const int64_t ahead =
         shape.prefetch / static_cast<int64_t>(weights.size()) / 64 * 64;
     for (Value base : ahead ? weights : ArrayRef<Value>())
-      for (int64_t line = 0; line < steps * stepBytes(); line += 64)
+      for (int64_t line = 0; line < steps * shape.stepBytes(); line += 64)
         LLVM::Prefetch::create(l.b, l.loc, l.offset(base, line + ahead),
                                /*rw=*/0, /*hint=*/3, /*cache=*/1);
   }
@@ -101,8 +113,8 @@ struct TileEmitter {
     Values weights, sumBases, acc;
     for (int64_t s = 0; s < streams; ++s) {
       Value index = l.add(first, s);
-      weights.push_back(l.offset(panel, l.mul(index, panelStride)));
-      sumBases.push_back(l.offset(sums, l.mul(index, sumStride)));
+      weights.push_back(l.offset(arg.panel, l.mul(index, arg.panelStride)));
+      sumBases.push_back(l.offset(arg.sums, l.mul(index, arg.sumStride)));
       for (int64_t r = 0; r < shape.rows; ++r)
         for (int64_t v = 0; v < shape.vectors; ++v)
           acc.push_back(l.load(vector(), sumPointer(sumBases[s], r, v)));
@@ -111,25 +123,25 @@ struct TileEmitter {
       acc = l.loop(begin, end, steps, acc, [&](Value k, ValueRange carried) {
         Values sum(carried), at;
         for (Value base : weights)
-          at.push_back(l.offset(base, l.mul(k, stepBytes())));
+          at.push_back(l.offset(base, l.mul(k, shape.stepBytes())));
         Value run = l.mul(l.div(k, rowRun), 4 * shape.rows * rowRun);
-        Value row = l.offset(rows, l.add(run, l.mul(l.rem(k, rowRun), 4)));
+        Value row = l.offset(arg.rows, l.add(run, l.mul(l.rem(k, rowRun), 4)));
         fetchAhead(at, steps);
         for (int64_t u = 0; u < steps; ++u) {
           step(sum, l.offset(row, 4 * u), at);
           for (Value &base : at)
-            base = l.offset(base, stepBytes());
+            base = l.offset(base, shape.stepBytes());
         }
         return sum;
       });
     };
     const int64_t steps = unroll(streams);
     if (shape.wholeRuns || steps == 1) {
-      loop(l.i64(0), depth, steps);
+      loop(l.i64(0), arg.words, steps);
     } else {
-      Value main = l.sub(depth, l.rem(depth, steps));
+      Value main = l.sub(arg.words, l.rem(arg.words, steps));
       loop(l.i64(0), main, steps);
-      loop(main, depth, 1);
+      loop(main, arg.words, 1);
     }
     for (int64_t s = 0; s < streams; ++s)
       for (int64_t r = 0; r < shape.rows; ++r)
@@ -137,14 +149,14 @@ struct TileEmitter {
           l.store(acc[at(s, r, v)], sumPointer(sumBases[s], r, v));
   }
 
-  void function(Value numPanels) {
+  void run() {
     Value main = l.i64(0);
     if (shape.streams > 1) {
-      main = l.sub(numPanels, l.rem(numPanels, shape.streams));
+      main = l.sub(arg.panels, l.rem(arg.panels, shape.streams));
       l.loop(l.i64(0), main, shape.streams,
              [&](Value first) { panels(first, shape.streams); });
     }
-    l.loop(main, numPanels, 1, [&](Value first) { panels(first, 1); });
+    l.loop(main, arg.panels, 1, [&](Value first) { panels(first, 1); });
   }
 };
 
@@ -154,8 +166,9 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
                                        const TileShape &shape) {
   std::string name;
   llvm::raw_string_ostream(name)
-      << "tile_" << shape.weight << "_" << shape.rows << "x" << shape.vectors
-      << "x" << shape.lanes << "_s" << shape.streams << "_p" << shape.prefetch
+      << "tile_" << lookup(shape.reduction).name << "_" << shape.weight << "_"
+      << shape.rows << "x" << shape.vectors << "x" << shape.lanes << "_s"
+      << shape.streams << "_p" << shape.prefetch
       << (shape.wholeRuns ? "" : "_k");
   if (auto known = leaves.lookupSymbol<func::FuncOp>(name))
     return known;
@@ -175,15 +188,13 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   auto args = entry->getArguments();
-  TileEmitter emitter{LeafBuilder(builder, loc),
-                      shape,
-                      args[0],
-                      args[1],
-                      args[2],
-                      args[3],
-                      args[5],
-                      args[6]};
-  emitter.function(args[4]);
-  func::ReturnOp::create(emitter.l.b, loc);
+  const TileArguments arguments{args[0], args[1], args[2], args[3],
+                                args[4], args[5], args[6]};
+  LeafBuilder l(builder, loc);
+  if (shape.reduction == Reduction::AmxBf16)
+    emitAmxTile(l, shape, arguments);
+  else
+    TileEmitter{l, shape, arguments}.run();
+  func::ReturnOp::create(l.b, loc);
   return function;
 }

@@ -17,6 +17,7 @@
 #ifndef MOE_CODEGEN_CPU_TILEFUNCTION_H
 #define MOE_CODEGEN_CPU_TILEFUNCTION_H
 
+#include "moe/codegen/cpu/Reduction.h"
 #include "moe/codegen/leaf/LeafBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -26,11 +27,11 @@ namespace moe::cpu {
 using leaf::byteWidth;
 using leaf::LeafBuilder;
 
-/// Rows of a block are stored in runs of this many k: [k / run][row][run] f32.
-/// So they are packed by copying, read as one stream, and a step's elements
-/// are at constant distances.
-inline constexpr int64_t rowRun = 16;
-
+/// Rows of a block are stored in runs of `rowRun` words: [word /
+/// run][row][run]. A word is an f32, or a pair of bf16 where the reduction
+/// takes two k at a time. So they are packed by copying, read as one stream,
+/// and a step's elements are at constant distances; a run of 16 rows is an AMX
+/// tile.
 struct TileShape {
   int64_t rows = 1;       ///< of the block
   int64_t vectors = 1;    ///< of a panel
@@ -38,17 +39,32 @@ struct TileShape {
   int64_t streams = 1;    ///< panels that are walked at once
   int64_t prefetch = 0;   ///< bytes ahead, over all panels that are walked
   mlir::Type weight;      ///< element type of panels
-  bool wholeRuns = false; ///< k comes in whole runs
+  bool wholeRuns = false; ///< words come in whole runs
+  Reduction reduction = Reduction::Fma;
 
   int64_t width() const { return vectors * lanes; }
+  /// Of a panel, for one word of each row.
+  int64_t stepBytes() const {
+    return width() * byteWidth(weight) * lookup(reduction).interleave;
+  }
 };
 
-/// c[panel][row][width] += rows * panel, each element one chain of fused
-/// multiply-adds over ascending k. The function's arguments are the block's
-/// rows, the first panel, c (pointers); how many k and panels (i64); and the
-/// bytes from panel to panel, in weights and in c (i64).
+/// What a tile function is called with.
+struct TileArguments {
+  mlir::Value rows, panel, sums;      ///< pointers
+  mlir::Value words, panels;          ///< i64, how many
+  mlir::Value panelStride, sumStride; ///< i64, bytes from panel to panel
+};
+
+/// c[panel][row][width] += rows * panel, each element summed over ascending k
+/// as the reduction says. The function's arguments are those of TileArguments,
+/// in that order.
 mlir::func::FuncOp getTileFunction(mlir::ModuleOp leaves,
                                    const TileShape &shape);
+
+/// The body of a tile function that holds its sums in AMX tiles.
+void emitAmxTile(LeafBuilder &l, const TileShape &shape,
+                 const TileArguments &arguments);
 
 } // namespace moe::cpu
 

@@ -96,20 +96,25 @@ size_t count(const Loop &loop, const std::vector<std::string> &words) {
   return found;
 }
 
-std::string kernelOf(int64_t rows, int64_t columns, const std::string &weight) {
+/// A dense layer; with a reduction other than fma its layout has `pairs`.
+std::string kernelOf(int64_t rows, int64_t columns, const std::string &weight,
+                     const std::string &reduction = "fma",
+                     const std::string &pairs = "") {
   const std::string packed =
       "!moe.packed<#moe_cpu.panels<columns = " + std::to_string(columns) +
-      ">, 96x100x" + weight + ">";
-  return "moe_exec.kernel @k(%x: tensor<?x100xf32>, %w: " + packed +
+      pairs + ">, 96x100x" + weight + ">";
+  const std::string lhs =
+      pairs.empty() ? "tensor<?x100xf32>" : "tensor<?x100xbf16>";
+  return "moe_exec.kernel @k(%x: " + lhs + ", %w: " + packed +
          ") -> tensor<?x96xf32> attributes {num_dims = 1 : i64, sizes = "
          "[affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, "
          "affine_map<(d0) -> (d0)>]} {\n  %y = moe.grouped_matmul lhs(%x) "
          "rhs(%w) acc f32 {\n  ^bb0(%a: f32):\n    moe.yield %a : f32\n  } "
          "{moe.plan = #moe_cpu.matmul<rows = " +
          std::to_string(rows) + ", columns = " + std::to_string(columns) +
-         ", tile_rows = 48, panels_per_task = 4, streams = 4, prefetch = "
-         "4096>} : (tensor<?x100xf32>, " +
-         packed +
+         ", tile_rows = 96, panels_per_task = 4, streams = 4, prefetch = "
+         "4096, reduction = \"" +
+         reduction + "\">} : (" + lhs + ", " + packed +
          ") -> tensor<?x96xf32>\n  moe_exec.return %y : tensor<?x96xf32>\n}\n";
 }
 
@@ -167,6 +172,71 @@ TEST(AssemblyTest, TileLoopsHoldMultiplyAddsAndNoSpills) {
       }
       EXPECT_EQ(tiles, static_cast<size_t>(level.rows));
     }
+}
+
+/// A dot product of pairs takes its row's element from memory in the same
+/// instruction: as many instructions as multiply-adds, for twice the k.
+TEST(AssemblyTest, DotLoopsHoldDotProductsAndNoSpills) {
+  LoweredKernels kernels(kernelOf(12, 32, "bf16", "dot_bf16",
+                                  ", interleave = 2, depth_multiple = 2"),
+                         "x86-64-v4+avx512_bf16", /*load=*/false);
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  auto loops = innermostLoops(emitText(kernels.leaves, "x86-64-v4+avx512_bf16",
+                                       cpu::EmitKind::Assembly));
+  size_t tiles = 0;
+  for (auto &[name, list] : loops) {
+    if (name.rfind("tile_dot_bf16", 0) != 0)
+      continue;
+    ++tiles;
+    const size_t rows = std::stoul(name.substr(sizeof("tile_dot_bf16_bf16")));
+    size_t most = 0;
+    for (const Loop &loop : list) {
+      most = std::max(most, count(loop, {"vdpbf16ps", "%zmm"}));
+      EXPECT_EQ(count(loop, {"rsp"}) + count(loop, {"call"}), 0u)
+          << name << " spills:\n"
+          << testing::PrintToString(loop);
+    }
+    EXPECT_GE(most, rows * 2) << name;
+    EXPECT_EQ(most % (rows * 2), 0u) << name;
+  }
+  EXPECT_EQ(tiles, 12u);
+}
+
+/// Two tiles of rows times two of columns: four loads for four products, sums
+/// in registers, and one configuration a function.
+TEST(AssemblyTest, AmxLoopsHoldTileProductsAndNoSpills) {
+  LoweredKernels kernels(kernelOf(32, 32, "bf16", "amx_bf16",
+                                  ", interleave = 2, depth_multiple = 32"),
+                         "sapphirerapids", /*load=*/false);
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  const std::string text =
+      emitText(kernels.leaves, "sapphirerapids", cpu::EmitKind::Assembly);
+  size_t tiles = 0;
+  for (auto &[name, list] : innermostLoops(text)) {
+    if (name.rfind("tile_amx_bf16", 0) != 0)
+      continue;
+    ++tiles;
+    const size_t rows = std::stoul(name.substr(sizeof("tile_amx_bf16_bf16")));
+    const size_t rowTiles = rows > 16 ? 2 : 1;
+    for (const Loop &loop : list) {
+      const size_t products = count(loop, {"tdpbf16ps"});
+      const size_t panels = products / (2 * rowTiles);
+      EXPECT_TRUE(panels == 1 || panels == 2) << name;
+      EXPECT_EQ(products, 2 * rowTiles * panels) << name;
+      EXPECT_EQ(count(loop, {"tileloadd"}), rowTiles + 2 * panels) << name;
+      EXPECT_EQ(count(loop, {"tilestored"}) + count(loop, {"ldtilecfg"}) +
+                    count(loop, {"rsp"}) + count(loop, {"call"}),
+                0u)
+          << name << " spills:\n"
+          << testing::PrintToString(loop);
+    }
+  }
+  EXPECT_EQ(tiles, 3u);
+  size_t configurations = 0;
+  for (size_t at = text.find("ldtilecfg"); at != std::string::npos;
+       at = text.find("ldtilecfg", at + 1))
+    ++configurations;
+  EXPECT_EQ(configurations, 3u);
 }
 
 } // namespace

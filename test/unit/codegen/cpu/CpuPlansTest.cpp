@@ -176,7 +176,18 @@ TEST_F(CpuPlansTest, PlansThatDoNotFit) {
             "matmul expects 1 <= rows <= 32, got 0");
   EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, "
                   "panels_per_task = 8, reduction = \"mma\""),
-            "matmul knows the reduction fma, got 'mma'");
+            "matmul knows the reductions fma, dot_bf16 or amx_bf16, got 'mma'");
+  EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, "
+                  "panels_per_task = 8, reduction = \"dot_bf16\""),
+            "moe.plan does not fit: the reduction dot_bf16 needs "
+            "avx512f, avx512_bf16, which x86-64-v3 lacks");
+  EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, panels_per_task = "
+                  "8, depth = 48, reduction = \"dot_bf16\""),
+            "matmul by dot_bf16 expects depth to be a multiple of 32, got 48");
+  EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, "
+                  "panels_per_task = 8, reduction = \"amx_bf16\""),
+            "matmul by amx_bf16 expects tile_rows to be a multiple of 32, got "
+            "48");
 }
 
 TEST_F(CpuPlansTest, AttributesVerifyThemselves) {
@@ -199,10 +210,16 @@ TEST_F(CpuPlansTest, AttributesVerifyThemselves) {
             "target expects cores >= 1, got 0");
   EXPECT_EQ(error("#moe_cpu.panels<columns = 0>"),
             "panels expects 1 <= columns <= 1024, got 0");
+  EXPECT_EQ(error("#moe_cpu.panels<columns = 16, interleave = 4>"),
+            "panels expects 1 <= interleave <= 2, got 4");
+  EXPECT_EQ(error("#moe_cpu.panels<columns = 16, interleave = 2, "
+                  "depth_multiple = 3>"),
+            "panels expects depth_multiple to be a multiple of interleave = 2 "
+            "up to 1024, got 3");
 }
 
 TEST_F(CpuPlansTest, WhatAPackedLayoutHolds) {
-  auto panels = cpu::PanelsAttr::get(context.context.get(), 16);
+  auto panels = cpu::PanelsAttr::get(context.context.get(), 16, 1, 1);
   auto tensor = [&](const char *text) {
     return mlir::cast<mlir::RankedTensorType>(
         mlir::parseType(text, context.context.get()));
@@ -212,6 +229,11 @@ TEST_F(CpuPlansTest, WhatAPackedLayoutHolds) {
   EXPECT_EQ(panels.getBytesPerExpert({w}), (3 * 33 * 16 * 2 + 63) / 64 * 64);
   EXPECT_EQ(panels.getBytesPerExpert({w, w}),
             (3 * 33 * 16 * 2 * 2 + 63) / 64 * 64);
+  auto pairs = cpu::PanelsAttr::get(context.context.get(), 16, 2, 32);
+  EXPECT_EQ(pairs.getBytesPerExpert({w}), 3 * 64 * 16 * 2);
+  EXPECT_EQ(pairs.getPackError({w}), "");
+  EXPECT_EQ(pairs.getPackError({tensor("tensor<8x40x33xf32>")}),
+            "panels interleave bf16, got f32");
   EXPECT_EQ(panels.getPackError({w}), "");
   EXPECT_EQ(panels.getPackError({tensor("tensor<8x40x33xf64>")}),
             "panels hold f32, bf16 or f16, got f64");

@@ -138,6 +138,9 @@ LoweredKernels::LoweredKernels(const std::string &text, const std::string &plan,
       context.context.get());
   mlir::PassManager passes(context.context.get());
   passes.addPass(cpu::createLowerKernelsPass());
+  if (!codeTarget.empty())
+    passes.addNestedPass<mlir::ModuleOp>(
+        cpu::createEmulateIsaPass({codeTarget}));
   if (!module || mlir::failed(passes.run(*module))) {
     errors = context.errors;
     return;

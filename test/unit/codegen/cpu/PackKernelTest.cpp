@@ -81,6 +81,42 @@ TEST(PackKernelTest, TwoTensorsOfAllExperts) {
                });
 }
 
+TEST(PackKernelTest, PairsOfElementsFilledUp) {
+  const std::string type = "!moe.packed<#moe_cpu.panels<columns = 8, "
+                           "interleave = 2, depth_multiple = 32>, "
+                           "2x11x35xbf16, 2x11x35xbf16>";
+  LoweredKernels kernels(
+      "moe_exec.kernel @pack(%a: tensor<2x11x35xbf16>, %b: "
+      "tensor<2x11x35xbf16>) -> " +
+          type +
+          " attributes {num_dims = 0 : i64, sizes = [affine_map<() -> ()>, "
+          "affine_map<() -> ()>, affine_map<() -> ()>]} {\n  %p = moe.pack %a, "
+          "%b : tensor<2x11x35xbf16>, tensor<2x11x35xbf16> -> " +
+          type + "\n  moe_exec.return %p : " + type + "\n}\n",
+      host);
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
+  std::mt19937 random(3);
+  const int64_t experts = 2, n = 11, k = 35, padded = 64, columns = 8;
+  const size_t count = experts * n * k;
+  Buffer a(DType::BF16, randomValues(DType::BF16, count, random)),
+      b(DType::BF16, randomValues(DType::BF16, count, random)),
+      packed(DType::BF16, size_t(experts * 2 * padded * 2 * columns));
+  kernels.run("pack", {&a, &b, &packed}, {}, random);
+  for (int64_t e = 0; e < experts; ++e)
+    for (int64_t column = 0; column < 2 * columns; ++column)
+      for (int64_t at = 0; at < padded; ++at)
+        for (int64_t side = 0; side < 2; ++side) {
+          int64_t panel = e * 2 + column / columns;
+          int64_t line = (panel * padded / 2 + at / 2) * 2 + side;
+          int64_t place = (line * columns + column % columns) * 2 + at % 2;
+          double want = column < n && at < k
+                            ? (side ? b : a)[(e * n + column) * k + at]
+                            : 0.0;
+          ASSERT_EQ(packed[place], want) << "side " << side << " expert " << e
+                                         << " n " << column << " k " << at;
+        }
+}
+
 TEST(PackKernelTest, StridedSourceOfOneExpert) {
   // Every second row of a stored [K, 2N]: strides of a fused, transposed pair.
   LoweredKernels kernels(R"(
