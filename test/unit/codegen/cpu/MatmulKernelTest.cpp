@@ -11,207 +11,18 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "LoweredKernels.h"
+#include "MatmulCase.h"
 
 #include "moe/dialect/plan/Groups.h"
 #include "moe/dialect/plan/TileWalk.h"
 
 #include "gtest/gtest.h"
 
-#include <cmath>
-
 using namespace moe;
 using namespace moe::test;
 using core::DType;
 
 namespace {
-
-/// A matmul over experts, or dense with none, as text and as numbers.
-struct Case {
-  int64_t experts = 0; ///< 0: dense
-  int64_t topK = 1;
-  bool gather = false;
-  int64_t columns = 40, depth = 33;
-  int sides = 1;
-  DType lhs = DType::F32, weight = DType::F32, result = DType::F32;
-  std::string plan = "rows = 6, columns = 16, tile_rows = 18, "
-                     "panels_per_task = 3, streams = 4, prefetch = 1024";
-  int64_t panelColumns = 16, tileRows = 18;
-  int64_t interleave = 1, depthMultiple = 1; ///< what the reduction wants
-
-  int64_t paddedDepth() const {
-    return (depth + depthMultiple - 1) / depthMultiple * depthMultiple;
-  }
-  int64_t groups() const { return std::max<int64_t>(experts, 1); }
-  std::string dense(int64_t rows) const {
-    return std::to_string(rows) + "x" + std::to_string(columns) + "x" +
-           std::to_string(depth);
-  }
-  std::string weightShape() const {
-    std::string nk = std::to_string(columns) + "x" + std::to_string(depth) +
-                     "x" + std::string(core::name(weight));
-    return experts ? std::to_string(experts) + "x" + nk : nk;
-  }
-  std::string packed() const {
-    std::string type =
-        "!moe.packed<#moe_cpu.panels<columns = " + std::to_string(panelColumns);
-    if (interleave != 1)
-      type += ", interleave = " + std::to_string(interleave) +
-              ", depth_multiple = " + std::to_string(depthMultiple);
-    type += ">";
-    for (int i = 0; i < sides; ++i)
-      type += ", " + weightShape();
-    return type + ">";
-  }
-  std::string text() const;
-};
-
-std::string Case::text() const {
-  const std::string lhsType = "tensor<?x" + std::to_string(depth) + "x" +
-                              std::string(core::name(lhs)) + ">";
-  const std::string resultType = "tensor<?x" + std::to_string(columns) + "x" +
-                                 std::string(core::name(result)) + ">";
-  const std::string groupsType =
-      "!moe.groups<experts = " + std::to_string(experts) + ", ragged>";
-  const std::string tilesType =
-      "!moe.tiles<rows = " + std::to_string(tileRows) + ">";
-  const std::string rows =
-      "affine_map<(d0) -> (d0 * " + std::to_string(topK) + ")>";
-  std::string t =
-      "moe_exec.kernel @matmul(%x: " + lhsType + ", %w: " + packed();
-  if (experts)
-    t += ", %g: " + groupsType + ", %t: " + tilesType;
-  t += ") -> " + resultType + " attributes {num_dims = 1 : i64, sizes = [";
-  t += (gather ? "affine_map<(d0) -> (d0)>" : rows) +
-       ", affine_map<(d0) -> ()>, ";
-  if (experts)
-    t += rows + ", affine_map<(d0) -> (0)>, ";
-  t += rows + "]} {\n  %y = moe.grouped_matmul lhs(%x" +
-       (gather ? " gather" : "") + ") rhs(%w)";
-  if (experts)
-    t += " by %g tiles(%t)";
-  t += " acc f32 {\n";
-  std::string value = "%a";
-  t += sides == 2 ? "  ^bb0(%a: f32, %b: f32):\n" : "  ^bb0(%a: f32):\n";
-  if (sides == 2) {
-    t += "    %p = arith.mulf %a, %b : f32\n";
-    value = "%p";
-  }
-  if (result != DType::F32) {
-    t += "    %r = arith.truncf " + value + " : f32 to " +
-         std::string(core::name(result)) + "\n";
-    value = "%r";
-  }
-  t += "    moe.yield " + value + " : " + std::string(core::name(result)) +
-       "\n  } {moe.plan = #moe_cpu.matmul<" + plan + ">} : (" + lhsType + ", " +
-       packed();
-  if (experts)
-    t += ", " + groupsType + ", " + tilesType;
-  return t + ") -> " + resultType + "\n  moe_exec.return %y : " + resultType +
-         "\n}\n";
-}
-
-/// Weights [E, N, K] of each side in panels.
-Buffer pack(const Case &c, const std::vector<std::vector<double>> &sides) {
-  const int64_t panels = (c.columns + c.panelColumns - 1) / c.panelColumns;
-  const int64_t width = c.panelColumns * c.sides;
-  const size_t size = core::byteSize(c.weight);
-  const int64_t expertBytes =
-      (panels * c.paddedDepth() * width * static_cast<int64_t>(size) + 63) /
-      64 * 64;
-  Buffer buffer(c.weight, expertBytes / size * c.groups());
-  for (size_t i = 0; i < buffer.size(); ++i)
-    buffer.set(i, 0);
-  for (int64_t e = 0; e < c.groups(); ++e)
-    for (int64_t n = 0; n < c.columns; ++n)
-      for (int64_t k = 0; k < c.depth; ++k)
-        for (int s = 0; s < c.sides; ++s) {
-          int64_t step =
-              (n / c.panelColumns * c.paddedDepth() + k) / c.interleave;
-          int64_t at =
-              e * (expertBytes / static_cast<int64_t>(size)) +
-              (step * width + s * c.panelColumns + n % c.panelColumns) *
-                  c.interleave +
-              k % c.interleave;
-          buffer.set(at, sides[s][(e * c.columns + n) * c.depth + k]);
-        }
-  return buffer;
-}
-
-/// What a case computes for `tokens` tokens; checks it, and returns its bytes.
-std::vector<uint8_t> check(const Case &c, const LoweredKernels &kernels,
-                           int64_t tokens, unsigned seed) {
-  std::mt19937 random(seed);
-  const int64_t rows = tokens * c.topK;
-  const int64_t lhsRows = c.gather ? tokens : rows;
-  Buffer x(c.lhs, randomValues(c.lhs, lhsRows * c.depth, random));
-  std::vector<std::vector<double>> weights;
-  std::mt19937 fixed(7); // the same weights for every call
-  for (int s = 0; s < c.sides; ++s)
-    weights.push_back(
-        randomValues(c.weight, c.groups() * c.columns * c.depth, fixed));
-  Buffer w = pack(c, weights);
-  Buffer y(c.result, rows * c.columns);
-  std::vector<Buffer *> buffers{&x, &w};
-
-  plan::Groups groups;
-  std::vector<int32_t> ids, list;
-  std::optional<int64_t> count;
-  for (int64_t slot = 0; slot < rows; ++slot)
-    // Few experts get most of the rows, some get none, some slots have none.
-    ids.push_back(c.experts
-                      ? static_cast<int32_t>(
-                            std::min<int64_t>(random() % (c.experts + 1),
-                                              random() % (c.experts + 1)) -
-                            1)
-                      : 0);
-  EXPECT_FALSE(plan::makeGroups(ids, c.groups(), groups));
-  Buffer offsets(groups.offsets), slotOfRow(groups.slotOfRow),
-      rowOfSlot(groups.rowOfSlot);
-  plan::TileWalk walk(groups.offsets, c.columns,
-                      {c.tileRows, c.panelColumns, 1});
-  for (const plan::RowTile &tile : walk.rowTiles())
-    list.insert(list.end(), {tile.expert, tile.rowBegin, tile.rowEnd});
-  list.resize(std::max<size_t>(list.size(), 3), -1);
-  Buffer tiles(list), numTiles(DType::I64, size_t(1));
-  core::storeFromInt(DType::I64, numTiles.data(), 0, walk.rowTiles().size());
-  if (c.experts) {
-    count = static_cast<int64_t>(walk.rowTiles().size());
-    for (Buffer *b : {&offsets, &slotOfRow, &rowOfSlot, &numTiles, &tiles})
-      buffers.push_back(b);
-  }
-  buffers.push_back(&y);
-  kernels.run("matmul", buffers, {tokens}, random, count);
-
-  const double tolerance = c.result == DType::F32   ? 2e-6 * std::sqrt(c.depth)
-                           : c.result == DType::F16 ? 1e-3
-                                                    : 8e-3;
-  for (int64_t e = 0; e < c.groups(); ++e)
-    for (int64_t row = groups.offsets[e]; row < groups.offsets[e + 1]; ++row)
-      for (int64_t n = 0; n < c.columns; ++n) {
-        int64_t source = c.gather ? groups.slotOfRow[row] / c.topK : row;
-        double value = 1, scale = 0;
-        for (int s = 0; s < c.sides; ++s) {
-          double sum = 0, absolute = 0;
-          for (int64_t k = 0; k < c.depth; ++k) {
-            double product = x[source * c.depth + k] *
-                             weights[s][(e * c.columns + n) * c.depth + k];
-            sum += product;
-            absolute += std::abs(product);
-          }
-          value *= sum;
-          scale = std::max(scale, absolute);
-        }
-        double got = y[row * c.columns + n];
-        if (!(std::abs(got - value) <=
-              tolerance * (1 + scale * (c.sides == 2 ? scale : 1)))) {
-          ADD_FAILURE() << "expert " << e << " row " << row << " column " << n
-                        << ": " << got << " instead of " << value;
-          return {};
-        }
-      }
-  return y.raw();
-}
 
 class MatmulLevelTest : public testing::TestWithParam<const char *> {
 protected:
@@ -229,22 +40,8 @@ INSTANTIATE_TEST_SUITE_P(Levels, MatmulLevelTest,
                            return name;
                          });
 
-/// A plan with blocks that fit the level's registers.
-void planFor(Case &c, const std::string &target) {
-  const int64_t lanes = target == "x86-64-v4"   ? 16
-                        : target == "x86-64-v3" ? 8
-                                                : 4;
-  const int64_t rows = target == "x86-64-v4" || target == "aarch64" ? 12 : 6;
-  c.panelColumns = 2 * lanes / c.sides;
-  c.tileRows = 3 * rows;
-  c.plan = "rows = " + std::to_string(rows) +
-           ", columns = " + std::to_string(c.panelColumns) +
-           ", tile_rows = " + std::to_string(c.tileRows) +
-           ", panels_per_task = 5, streams = 4, prefetch = 512";
-}
-
 TEST_P(MatmulLevelTest, DenseRows) {
-  Case c;
+  MatmulCase c;
   planFor(c, GetParam());
   LoweredKernels kernels(c.text(), GetParam());
   ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
@@ -253,7 +50,7 @@ TEST_P(MatmulLevelTest, DenseRows) {
 }
 
 TEST_P(MatmulLevelTest, GatheredRowsOfExperts) {
-  Case c;
+  MatmulCase c;
   c.experts = 5;
   c.topK = 2;
   c.gather = true;
@@ -271,7 +68,7 @@ TEST_P(MatmulLevelTest, EveryElementType) {
   const DType types[] = {DType::F32, DType::BF16, DType::F16};
   for (int lhs = 0; lhs < 3; ++lhs)
     for (int weight = 0; weight < 3; ++weight) {
-      Case c;
+      MatmulCase c;
       c.experts = 3;
       c.topK = 2;
       c.gather = weight != 1;
@@ -294,7 +91,7 @@ TEST_P(MatmulLevelTest, OddSizes) {
   for (auto [columns, depth] :
        {std::pair(1, 1), std::pair(2, 17), std::pair(16, 16), std::pair(97, 1),
         std::pair(31, 131)}) {
-    Case c;
+    MatmulCase c;
     c.columns = columns;
     c.depth = depth;
     planFor(c, GetParam());
@@ -308,7 +105,7 @@ TEST_P(MatmulLevelTest, OddSizes) {
 /// What is planned for AVX-512 runs where there is none: its vectors become two
 /// or four each.
 TEST_P(MatmulLevelTest, RunsPlansOfAnotherLevel) {
-  Case c;
+  MatmulCase c;
   c.experts = 3;
   c.topK = 2;
   c.gather = true;
@@ -324,7 +121,7 @@ TEST_P(MatmulLevelTest, RunsPlansOfAnotherLevel) {
 
 /// Row r of a run must have these bits, whatever ran beside it.
 TEST_P(MatmulLevelTest, BitsOfARowDependOnTheRowAlone) {
-  Case c;
+  MatmulCase c;
   c.depth = 200;
   c.columns = 70;
   planFor(c, GetParam());
@@ -368,7 +165,7 @@ TEST_P(MatmulLevelTest, BitsOfARowDependOnTheRowAlone) {
 }
 
 TEST_P(MatmulLevelTest, RunsOfDepth) {
-  Case c;
+  MatmulCase c;
   c.experts = 4;
   c.topK = 2;
   c.gather = true;
@@ -383,135 +180,10 @@ TEST_P(MatmulLevelTest, RunsOfDepth) {
     check(c, kernels, tokens, tokens);
 }
 
-/// What multiplies pairs of bf16, and where its code is run: by instructions
-/// of this machine if it has them, and by others that compute the same.
-struct PairReduction {
-  const char *name, *target, *codeTarget;
-  int64_t depthMultiple;
-};
-
-class MatmulReductionTest : public testing::TestWithParam<PairReduction> {
-protected:
-  std::string codeTarget() const {
-    return *GetParam().codeTarget ? GetParam().codeTarget : GetParam().target;
-  }
-  void SetUp() override {
-    if (!canRun(codeTarget()))
-      GTEST_SKIP() << "nothing here runs " << codeTarget();
-  }
-  /// A case of bf16 whose plan is by this reduction.
-  Case makeCase(int64_t sides) const {
-    Case c;
-    c.lhs = c.weight = DType::BF16;
-    c.sides = static_cast<int>(sides);
-    c.interleave = 2;
-    c.depthMultiple = GetParam().depthMultiple;
-    planFor(c, "x86-64-v4");
-    if (c.depthMultiple == 32) { // tiles
-      c.tileRows = 64;
-      c.plan = "rows = 32, columns = " + std::to_string(c.panelColumns) +
-               ", tile_rows = 64, panels_per_task = 5, streams = 4, "
-               "prefetch = 512";
-    }
-    c.plan += ", reduction = \"" + std::string(GetParam().name) + "\"";
-    return c;
-  }
-  LoweredKernels lower(const Case &c) const {
-    return LoweredKernels(c.text(), GetParam().target, /*load=*/true,
-                          codeTarget());
-  }
-};
-INSTANTIATE_TEST_SUITE_P(
-    Reductions, MatmulReductionTest,
-    testing::Values(
-        PairReduction{"dot_bf16", "x86-64-v4+avx512_bf16", "", 2},
-        PairReduction{"dot_bf16", "x86-64-v4+avx512_bf16", "x86-64-v3", 2},
-        PairReduction{"amx_bf16", "sapphirerapids", "", 32},
-        PairReduction{"amx_bf16", "sapphirerapids", "x86-64-v3", 32}),
-    [](const auto &info) {
-      return std::string(info.param.name) +
-             (*info.param.codeTarget ? "_emulated" : "");
-    });
-
-/// Every remainder of k by a pair, a run of words and a tile of them, and every
-/// number of rows around a tile's.
-TEST_P(MatmulReductionTest, OddSizes) {
-  for (auto [columns, depth] :
-       {std::pair(1, 1), std::pair(2, 17), std::pair(16, 32), std::pair(97, 2),
-        std::pair(31, 131), std::pair(40, 64), std::pair(33, 95)}) {
-    Case c = makeCase(1);
-    c.columns = columns;
-    c.depth = depth;
-    SCOPED_TRACE(c.text());
-    LoweredKernels kernels = lower(c);
-    ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
-    for (int64_t rows : {0, 1, 2, 7, 8, 9, 13, 16, 17, 31, 32, 33, 64, 70})
-      check(c, kernels, rows, rows);
-  }
-}
-
-TEST_P(MatmulReductionTest, GatheredRowsOfExperts) {
-  Case c = makeCase(2);
-  c.experts = 5;
-  c.topK = 2;
-  c.gather = true;
-  c.columns = 43;
-  c.depth = 67;
-  c.result = DType::BF16;
-  LoweredKernels kernels = lower(c);
-  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
-  for (int64_t tokens : {0, 1, 2, 3, 5, 17, 31, 64, 130})
-    check(c, kernels, tokens, tokens);
-}
-
-/// Runs of packed words, and words that stay in the first cache.
-TEST_P(MatmulReductionTest, LongRows) {
-  for (const char *run : {"", ", depth = 320"}) {
-    Case c = makeCase(2);
-    c.experts = 2;
-    c.columns = 30;
-    c.depth = 1101;
-    c.plan += run;
-    LoweredKernels kernels = lower(c);
-    ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
-    for (int64_t tokens : {1, 40, 90})
-      check(c, kernels, tokens, tokens);
-  }
-}
-
-TEST_P(MatmulReductionTest, BitsOfARowDependOnTheRowAlone) {
-  Case c = makeCase(1);
-  c.depth = 1101;
-  c.columns = 70;
-  const std::string first = c.plan;
-  const int64_t rows = 70;
-  std::mt19937 random(3);
-  std::vector<double> x = randomValues(DType::BF16, rows * c.depth, random);
-  Buffer w = pack(c, {randomValues(DType::BF16, c.columns * c.depth, random)});
-  std::vector<uint8_t> bits;
-  for (const std::string &plan : {first, first + ", depth = 64"}) {
-    c.plan = plan;
-    LoweredKernels kernels = lower(c);
-    ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front();
-    for (int64_t count : {70, 33, 9, 1}) {
-      Buffer some(DType::BF16,
-                  std::vector<double>(x.begin(), x.begin() + count * c.depth));
-      Buffer y(DType::F32, size_t(count * c.columns));
-      kernels.run("matmul", {&some, &w, &y}, {count}, random);
-      if (bits.empty())
-        bits = y.raw();
-      EXPECT_EQ(y.raw(),
-                std::vector<uint8_t>(bits.begin(),
-                                     bits.begin() + 4 * count * c.columns))
-          << plan << ", " << count << " rows";
-    }
-  }
-}
-
 TEST_P(MatmulLevelTest, EpilogueOperands) {
   // (acc + bias[e, n]) * scale[e] * weight[t, j] + residual[row, n] + table[n]
   const int64_t n = 21, k = 9, experts = 4, first = 1, local = 2;
-  Case c;
+  MatmulCase c;
   c.columns = n;
   c.depth = k;
   c.experts = local;
