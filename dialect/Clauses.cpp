@@ -138,44 +138,104 @@ void moe::printGroupLimit(OpAsmPrinter &printer, Operation *,
   printer << ")";
 }
 
-FailureOr<SelectAttr> SelectAttr::parseClause(AsmParser &parser) {
-  StringRef kind;
+//===----------------------------------------------------------------------===//
+// Capacities
+//===----------------------------------------------------------------------===//
+
+FailureOr<CapacityLimitAttr> CapacityLimitAttr::parseClause(AsmParser &parser) {
+  MLIRContext *context = parser.getContext();
+  int64_t number;
+  if (OptionalParseResult plain = parser.parseOptionalInteger(number);
+      plain.has_value()) {
+    if (failed(*plain))
+      return failure();
+    return CapacityLimitAttr::get(context, number);
+  }
+  StringRef name;
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseKeyword(&kind))
+  if (parser.parseKeyword(&name))
     return failure();
-  if (kind != "top_k")
-    return parser.emitError(loc, "unknown selection '")
-           << kind << "', expected top_k(k)";
-  int64_t k;
-  if (parser.parseLParen() || parser.parseInteger(k) || parser.parseRParen())
+  std::optional<semantics::Rounding> rounding =
+      semantics::roundingFromName(name);
+  if (!rounding)
+    return parser.emitError(loc, "unknown rounding '")
+           << name << "', expected a number, or ceil, floor or nearest of "
+           << "(T * n / d)";
+  int64_t numerator, denominator, minimum = 0, multipleOf = 1;
+  if (parser.parseLParen() || parser.parseKeyword("T") || parser.parseStar() ||
+      parser.parseInteger(numerator) || parser.parseSlash() ||
+      parser.parseInteger(denominator) || parser.parseRParen() ||
+      (succeeded(parser.parseOptionalKeyword("minimum")) &&
+       parser.parseInteger(minimum)) ||
+      (succeeded(parser.parseOptionalKeyword("multiple_of")) &&
+       parser.parseInteger(multipleOf)))
     return failure();
-  return SelectAttr::get(parser.getContext(), k);
+  // A share of 0 would be taken for a number.
+  if (numerator < 1)
+    return parser.emitError(loc, "expected a positive numerator, got ")
+           << numerator;
+  return CapacityLimitAttr::get(context, *rounding, numerator, denominator,
+                                minimum, multipleOf);
 }
-void SelectAttr::printClause(AsmPrinter &printer) const {
-  printer << "top_k(" << getTopK() << ")";
+void CapacityLimitAttr::printClause(AsmPrinter &printer) const {
+  if (getSpec().isNumber()) {
+    printer << getMinimum();
+    return;
+  }
+  printer << StringRef(semantics::nameOf(getRounding())) << "(T * "
+          << getNumerator() << " / " << getDenominator() << ")";
+  if (getMinimum() != 0)
+    printer << " minimum " << getMinimum();
+  if (getMultipleOf() != 1)
+    printer << " multiple_of " << getMultipleOf();
 }
-Attribute SelectAttr::parse(AsmParser &parser, Type) {
+Attribute CapacityLimitAttr::parse(AsmParser &parser, Type) {
   if (parser.parseLess())
     return {};
-  FailureOr<SelectAttr> attr = parseClause(parser);
+  FailureOr<CapacityLimitAttr> attr = parseClause(parser);
   if (failed(attr) || parser.parseGreater())
     return {};
   return *attr;
 }
-void SelectAttr::print(AsmPrinter &printer) const {
+void CapacityLimitAttr::print(AsmPrinter &printer) const {
   printer << "<";
   printClause(printer);
   printer << ">";
 }
-ParseResult moe::parseSelect(OpAsmParser &parser, SelectAttr &attr) {
-  FailureOr<SelectAttr> parsed = SelectAttr::parseClause(parser);
+ParseResult moe::parseCapacityLimit(OpAsmParser &parser,
+                                    CapacityLimitAttr &attr) {
+  FailureOr<CapacityLimitAttr> parsed = CapacityLimitAttr::parseClause(parser);
   if (failed(parsed))
     return failure();
   attr = *parsed;
   return success();
 }
-void moe::printSelect(OpAsmPrinter &printer, Operation *, SelectAttr attr) {
+void moe::printCapacityLimit(OpAsmPrinter &printer, Operation *,
+                             CapacityLimitAttr attr) {
   attr.printClause(printer);
+}
+
+//===----------------------------------------------------------------------===//
+// Norms and scales
+//===----------------------------------------------------------------------===//
+
+static ParseResult parseEps(AsmParser &parser, double &eps,
+                            semantics::EpsMode &mode) {
+  if (parser.parseKeyword("eps") || parser.parseFloat(eps))
+    return failure();
+  SMLoc modeLoc = parser.getCurrentLocation();
+  StringRef modeName;
+  if (failed(parser.parseOptionalKeyword(&modeName)))
+    return parser.emitError(modeLoc, "expected 'add' or 'max': how eps "
+                                     "enters the norm has no default");
+  if (modeName == "add")
+    mode = semantics::EpsMode::Add;
+  else if (modeName == "max")
+    mode = semantics::EpsMode::Max;
+  else
+    return parser.emitError(modeLoc, "unknown eps mode '")
+           << modeName << "', expected add or max";
+  return success();
 }
 
 FailureOr<NormAttr> NormAttr::parseClause(AsmParser &parser) {
@@ -183,36 +243,38 @@ FailureOr<NormAttr> NormAttr::parseClause(AsmParser &parser) {
       parseTableKey<semantics::NormKind>(parser);
   if (failed(kind))
     return failure();
-  double eps = 0;
+  double eps = 0, param = 0;
   semantics::EpsMode mode = semantics::EpsMode::None;
-  if (succeeded(parser.parseOptionalLParen())) {
-    if (parser.parseKeyword("eps") || parser.parseFloat(eps))
+  // The row's own parameter comes first.
+  if (!semantics::lookup(*kind).param.empty()) {
+    if (parser.parseLParen() || parser.parseFloat(param) ||
+        (succeeded(parser.parseOptionalComma()) &&
+         parseEps(parser, eps, mode)) ||
+        parser.parseRParen())
       return failure();
-    SMLoc modeLoc = parser.getCurrentLocation();
-    StringRef modeName;
-    if (failed(parser.parseOptionalKeyword(&modeName)))
-      return parser.emitError(modeLoc, "expected 'add' or 'max': how eps "
-                                       "enters the norm has no default");
-    if (modeName == "add")
-      mode = semantics::EpsMode::Add;
-    else if (modeName == "max")
-      mode = semantics::EpsMode::Max;
-    else
-      return parser.emitError(modeLoc, "unknown eps mode '")
-             << modeName << "', expected add or max";
-    if (parser.parseRParen())
+  } else if (succeeded(parser.parseOptionalLParen())) {
+    if (parseEps(parser, eps, mode) || parser.parseRParen())
       return failure();
   }
-  return NormAttr::get(parser.getContext(), *kind,
-                       parser.getBuilder().getF64FloatAttr(eps), mode);
+  Builder &builder = parser.getBuilder();
+  return NormAttr::get(parser.getContext(), *kind, builder.getF64FloatAttr(eps),
+                       mode, builder.getF64FloatAttr(param));
 }
 void NormAttr::printClause(AsmPrinter &printer) const {
+  const bool hasParam = !semantics::lookup(getKind()).param.empty();
+  const bool hasEps = getEpsMode() != semantics::EpsMode::None;
   printer << nameOf(getKind());
-  if (getEpsMode() == semantics::EpsMode::None)
+  if (!hasParam && !hasEps)
     return;
-  printer << "(eps ";
-  printDouble(printer, getEps().getValueAsDouble());
-  printer << (getEpsMode() == semantics::EpsMode::Add ? " add)" : " max)");
+  printer << "(";
+  if (hasParam)
+    printDouble(printer, getParam().getValueAsDouble());
+  if (hasEps) {
+    printer << (hasParam ? ", eps " : "eps ");
+    printDouble(printer, getEps().getValueAsDouble());
+    printer << (getEpsMode() == semantics::EpsMode::Add ? " add" : " max");
+  }
+  printer << ")";
 }
 Attribute NormAttr::parse(AsmParser &parser, Type) {
   if (parser.parseLess())
@@ -226,6 +288,17 @@ void NormAttr::print(AsmPrinter &printer) const {
   printer << "<";
   printClause(printer);
   printer << ">";
+}
+
+ParseResult moe::parseNormStep(OpAsmParser &parser, NormAttr &attr) {
+  FailureOr<NormAttr> parsed = NormAttr::parseClause(parser);
+  if (failed(parsed))
+    return failure();
+  attr = *parsed;
+  return success();
+}
+void moe::printNormStep(OpAsmPrinter &printer, Operation *, NormAttr attr) {
+  attr.printClause(printer);
 }
 
 OptionalParseResult moe::parseNormalize(OpAsmParser &parser, ArrayAttr &attr) {

@@ -18,6 +18,8 @@
 
 #include "mlir/IR/OpImplementation.h"
 
+#include <optional>
+
 namespace moe {
 
 // A table row's bare name: "softmax", "swiglu", "fp8_block".
@@ -39,10 +41,31 @@ mlir::OptionalParseResult parseGroupLimit(mlir::OpAsmParser &parser,
 void printGroupLimit(mlir::OpAsmPrinter &printer, mlir::Operation *op,
                      GroupLimitAttr attr);
 
-// "top_k(8)".
-mlir::ParseResult parseSelect(mlir::OpAsmParser &parser, SelectAttr &attr);
-void printSelect(mlir::OpAsmPrinter &printer, mlir::Operation *op,
-                 SelectAttr attr);
+/// Operands of a selection; of V = Value null where the clause is absent.
+template <typename V> struct SelectOperands {
+  V table{}, given{}, noise{}, valid{};
+};
+using UnresolvedSelect =
+    SelectOperands<std::optional<mlir::OpAsmParser::UnresolvedOperand>>;
+
+// "top_k(8) always(2) noise gumbel(%n) valid(%v)". With `apart`, as moe.route
+// has it: "always(2 joint)".
+mlir::ParseResult parseSelection(mlir::OpAsmParser &parser, SelectAttr &attr,
+                                 UnresolvedSelect &operands, bool *apart);
+void printSelection(mlir::OpAsmPrinter &printer, SelectAttr attr,
+                    const SelectOperands<mlir::Value> &operands,
+                    std::optional<bool> apart);
+
+// "ceil(T * 10 / 32) minimum 4", or a number.
+mlir::ParseResult parseCapacityLimit(mlir::OpAsmParser &parser,
+                                     CapacityLimitAttr &attr);
+void printCapacityLimit(mlir::OpAsmPrinter &printer, mlir::Operation *op,
+                        CapacityLimitAttr attr);
+
+// "l1(eps 1.0e-20 add)".
+mlir::ParseResult parseNormStep(mlir::OpAsmParser &parser, NormAttr &attr);
+void printNormStep(mlir::OpAsmPrinter &printer, mlir::Operation *op,
+                   NormAttr attr);
 
 // "normalize l1(eps 1.0e-20 add), sigmoid", or nothing.
 mlir::OptionalParseResult parseNormalize(mlir::OpAsmParser &parser,

@@ -75,6 +75,8 @@ Value Emitter::emitNode(const Expr::Node &node) {
     return unary<arith::NegFOp>(node);
   case Expr::Kind::Exp:
     return unary<math::ExpOp>(node);
+  case Expr::Kind::Log:
+    return unary<math::LogOp>(node);
   case Expr::Kind::Log1p:
     return unary<math::Log1pOp>(node);
   case Expr::Kind::Sqrt:

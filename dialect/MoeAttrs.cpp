@@ -8,6 +8,7 @@
 
 #include "moe/dialect/MoeDialect.h"
 
+#include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -19,6 +20,7 @@ using namespace moe;
 #include "moe/dialect/MoeEnums.cpp.inc"
 
 #include "moe/dialect/MoeAttrInterfaces.cpp.inc"
+#include "moe/dialect/MoeOpInterfaces.cpp.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "moe/dialect/MoeAttrs.cpp.inc"
@@ -35,7 +37,24 @@ semantics::GroupLimit GroupLimitAttr::getSpec() const {
 }
 
 semantics::NormStep NormAttr::getSpec() const {
-  return {getKind(), getEps().getValueAsDouble(), getEpsMode()};
+  return {getKind(), getEps().getValueAsDouble(), getEpsMode(),
+          getParam().getValueAsDouble()};
+}
+
+semantics::Selection SelectAttr::getSpec() const {
+  return {getKind(), getBound().getValueAsDouble(), getAlways(), getNoise()};
+}
+
+semantics::CapacityLimit CapacityLimitAttr::getSpec() const {
+  return {getRounding(), getNumerator(), getDenominator(), getMinimum(),
+          getMultipleOf()};
+}
+
+AffineExpr CapacityLimitAttr::getPlaces(AffineExpr tokens) const {
+  semantics::RatioDivision ratio = semantics::divisionOf(getSpec());
+  AffineExpr places =
+      (tokens * ratio.factor + ratio.addend).floorDiv(ratio.divisor);
+  return places.ceilDiv(getMultipleOf()) * getMultipleOf();
 }
 
 //===----------------------------------------------------------------------===//

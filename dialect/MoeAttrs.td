@@ -90,38 +90,112 @@ def Moe_GroupLimitAttr : Moe_Attr<"GroupLimit", "group_limit"> {
   }];
 }
 
-def Moe_SelectAttr : Moe_Attr<"Select", "select"> {
-  let summary = "which experts a token gets";
+def Moe_CapacityLimitAttr : Moe_Attr<"CapacityLimit", "capacity_limit"> {
+  let summary = "how many places an expert has";
   let description = [{
-    `top_k(k)`: the k highest selection scores, in descending order, ties to the
-    lowest index, NaN never.
+    A number, or a share of the T tokens of the scope: `ceil`, `floor` or
+    `nearest` (a half goes up) of T * n / d, at least `minimum`, rounded up to a
+    multiple of `multiple_of`. Picks, experts and a capacity factor are folded
+    into the ratio: k = 2 of 8 experts with a factor of 1.25 is T * 10 / 32.
+
+    ```mlir
+    #moe.capacity_limit<64>
+    #moe.capacity_limit<ceil(T * 10 / 32) minimum 4 multiple_of 4>
+    ```
+  }];
+  let parameters = (ins "::moe::semantics::Rounding":$rounding,
+                    "int64_t":$numerator, "int64_t":$denominator,
+                    "int64_t":$minimum, "int64_t":$multipleOf);
+  let builders = [AttrBuilder<(ins "int64_t":$number), [{
+    return $_get($_ctxt, ::moe::semantics::Rounding::Floor, 0, 1, number, 1);
+  }]>];
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    ::moe::semantics::CapacityLimit getSpec() const;
+    /// The places as an expression of the tokens, without the minimum, which is
+    /// none.
+    ::mlir::AffineExpr getPlaces(::mlir::AffineExpr tokens) const;
+    void printClause(::mlir::AsmPrinter &printer) const;
+    static ::mlir::FailureOr<CapacityLimitAttr>
+    parseClause(::mlir::AsmParser &parser);
+  }];
+}
+
+def Moe_SelectAttr : Moe_Attr<"Select", "select"> {
+  let summary = "which experts a token gets: a row of the selection table";
+  let description = [{
+    - `top_k(k)`: the k highest selection scores, in descending order, ties to
+      the lowest index, NaN never.
+    - `top_p(p, kmax)`: of these the fewest whose sum reaches p, at least one.
+    - `threshold(tau, kmax)`: of these the ones above tau.
+    - `all`: every expert, in the order of their indices.
+    - `table`, `extern`: ids from a table by the token's id, or as given.
+    - `expert_top_k(C)`: each expert takes the C tokens that score it highest;
+      C is a number or a share of the tokens.
+
+    `always(S)` gives every token the last S experts in the slots after its
+    picks; `noise` names what a random operand does. In the ops' assembly the
+    operands stand where they are used: `table(%t[%x])`, `noise gumbel(%n)`.
 
     ```mlir
     #moe.select<top_k(8)>
+    #moe.select<top_p(9.0e-1, 4)>
+    #moe.select<expert_top_k(ceil(T * 10 / 32))>
     ```
   }];
-  let parameters = (ins "int64_t":$topK);
+  let parameters = (ins "::moe::semantics::SelectKind":$kind,
+                    "int64_t":$picks, "::mlir::FloatAttr":$bound,
+                    "::moe::CapacityLimitAttr":$limit, "int64_t":$always,
+                    "::moe::semantics::NoiseKind":$noise);
+  let builders = [AttrBuilder<(ins "int64_t":$topK), [{
+    return SelectAttr::get($_ctxt, ::moe::semantics::SelectKind::TopK, topK);
+  }]>, AttrBuilder<(ins "::moe::semantics::SelectKind":$kind, "int64_t":$picks,
+                    CArg<"double", "0">:$bound, CArg<"int64_t", "0">:$always,
+                    CArg<"::moe::semantics::NoiseKind",
+                         "::moe::semantics::NoiseKind::None">:$noise), [{
+    return $_get($_ctxt, kind, picks,
+                 ::mlir::Builder($_ctxt).getF64FloatAttr(bound),
+                 CapacityLimitAttr::get($_ctxt, picks), always, noise);
+  }]>];
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
-    void printClause(::mlir::AsmPrinter &printer) const;
-    static ::mlir::FailureOr<SelectAttr> parseClause(::mlir::AsmParser &parser);
+    /// The static part, without picks.
+    ::moe::semantics::Selection getSpec() const;
+    bool isPerExpert() const {
+      return getKind() == ::moe::semantics::SelectKind::ExpertTopK;
+    }
+    /// Ids come from operands, and may name no expert.
+    bool isGiven() const {
+      return getKind() == ::moe::semantics::SelectKind::Table ||
+             getKind() == ::moe::semantics::SelectKind::Extern;
+    }
   }];
 }
 
 def Moe_NormAttr : Moe_Attr<"Norm", "norm"> {
   let summary = "one step of a router's normalize clause";
   let description = [{
-    `softmax` over the kept values, `sigmoid` of each, or `l1`: divided by their
-    sum. An epsilon enters the sum as `add` or `max`; implementations differ, so
-    the mode has no default.
+    `softmax` over the kept values, `sigmoid` of each, `l1`: divided by their
+    sum, `lp(p)`: by their p-norm, or `masked_softmax(eps)`: of each pick over
+    the experts that no slot before it holds and whose logit is near its own. An
+    epsilon enters a norm as `add` or `max`; implementations differ, so the mode
+    has no default.
 
     ```mlir
     #moe.norm<l1(eps 1.0e-20 add)>
+    #moe.norm<lp(2.0, eps 1.0e-12 max)>
     ```
   }];
   let parameters = (ins "::moe::semantics::NormKind":$kind,
                     "::mlir::FloatAttr":$eps,
-                    "::moe::semantics::EpsMode":$epsMode);
+                    "::moe::semantics::EpsMode":$epsMode,
+                    "::mlir::FloatAttr":$param);
+  let builders = [AttrBuilder<(ins "::moe::semantics::NormKind":$kind,
+                               "::mlir::FloatAttr":$eps,
+                               "::moe::semantics::EpsMode":$epsMode), [{
+    return $_get($_ctxt, kind, eps, epsMode,
+                 ::mlir::Builder($_ctxt).getF64FloatAttr(0));
+  }]>];
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     ::moe::semantics::NormStep getSpec() const;
@@ -243,14 +317,17 @@ def Moe_CombineOrder : I32EnumAttr<"CombineOrder",
 def Moe_CapacityOrder : I32EnumAttr<"CapacityOrder",
     "the order in which slots claim an expert's capacity", [
       I32EnumAttrCase<"TokenMajor", 0, "token_major">,
-      I32EnumAttrCase<"RankMajor", 1, "rank_major">]> {
+      I32EnumAttrCase<"RankMajor", 1, "rank_major">,
+      I32EnumAttrCase<"Priority", 2, "priority">,
+      I32EnumAttrCase<"Weight", 3, "weight">]> {
   let cppNamespace = "::moe";
 }
 
 // What happens to a slot beyond the capacity.
 def Moe_Overflow : I32EnumAttr<"Overflow",
     "what happens to a slot beyond the capacity", [
-      I32EnumAttrCase<"Drop", 0, "drop">]> {
+      I32EnumAttrCase<"Drop", 0, "drop">,
+      I32EnumAttrCase<"Recycle", 1, "recycle">]> {
   let cppNamespace = "::moe";
 }
 

@@ -12,6 +12,7 @@
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Attributes.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/OpDefinition.h"
 
 #include "llvm/ADT/SmallVector.h"
 
@@ -36,5 +37,15 @@ struct KernelShape {
 } // namespace moe
 
 #include "moe/dialect/MoeAttrInterfaces.h.inc"
+#include "moe/dialect/MoeOpInterfaces.h.inc"
+
+namespace moe {
+/// Whether an op says something of a token that depends on the other tokens of
+/// the call. Ops without the interface do not.
+inline bool isBatchDependent(mlir::Operation *op) {
+  auto scope = llvm::dyn_cast<TokenScopeOpInterface>(op);
+  return scope && !scope.isTokenLocal();
+}
+} // namespace moe
 
 #endif // MOE_DIALECT_MOEINTERFACES_H

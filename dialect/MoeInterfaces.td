@@ -1,4 +1,4 @@
-//===- MoeInterfaces.td - What targets implement -----------*- tablegen -*-===//
+//===- MoeInterfaces.td - What passes ask ------------------*- tablegen -*-===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -85,6 +85,22 @@ def Moe_TargetAttrInterface : AttrInterface<"TargetAttrInterface"> {
       (ins "::mlir::Operation *":$kernel)>,
     InterfaceMethod<"Why this op cannot be lowered for the target; empty if it can",
       "std::string", "getUnsupported", (ins "::mlir::Operation *":$op)>
+  ];
+}
+
+def Moe_TokenScopeOpInterface : OpInterface<"TokenScopeOpInterface"> {
+  let cppNamespace = "::moe";
+  let description = [{
+    Whether what an op says of a token depends on that token alone. Whatever
+    would split the tokens of a call, add some, or leave some out, asks: a
+    batch-dependent op (capacity, experts that pick tokens) must see all tokens
+    of the call and no others.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+        Every row of the results is a function of the same rows of the operands
+        that have a row a token.
+      }], "bool", "isTokenLocal">
   ];
 }
 

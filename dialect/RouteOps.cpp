@@ -1,4 +1,4 @@
-//===- RouteOps.cpp - route, score, select, weigh, capacity ---------------===//
+//===- RouteOps.cpp - route, score, select, weigh -------------------------===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -12,54 +12,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/dialect/Clauses.h"
 #include "moe/dialect/MoeOps.h"
-#include "moe/dialect/ShapeRules.h"
+#include "moe/dialect/RouteRules.h"
 
 using namespace mlir;
 using namespace moe;
-
-//===----------------------------------------------------------------------===//
-// Rules that several ops share
-//===----------------------------------------------------------------------===//
-
-/// [T, E] floats with a known number of experts.
-static LogicalResult verifyScores(Operation *op, StringRef what,
-                                  RankedTensorType type) {
-  if (type.getRank() != 2 || type.isDynamicDim(1) || !isFloatTensor(type) ||
-      type.getDimSize(1) < 1)
-    return op->emitOpError() << "expects " << what
-                             << " [T, E] of a float type with a static number "
-                                "of experts, got "
-                             << type;
-  return success();
-}
-
-static LogicalResult verifyIds(Operation *op, RankedTensorType ids,
-                               int64_t tokens, int64_t topK) {
-  if (!shapeFits(ids, {tokens, topK}) || !isI32Tensor(ids))
-    return op->emitOpError()
-           << "expects ids [T, " << topK << "] of i32, got " << ids;
-  return success();
-}
-
-static LogicalResult verifyWeights(Operation *op, RankedTensorType weights,
-                                   int64_t tokens, int64_t topK) {
-  if (!shapeFits(weights, {tokens, topK}) || !isFloatTensor(weights))
-    return op->emitOpError() << "expects weights [T, " << topK
-                             << "] of a float type, got " << weights;
-  return success();
-}
-
-static LogicalResult verifyBias(Operation *op, Value bias, int64_t experts) {
-  if (!bias)
-    return success();
-  RankedTensorType type = tensorOf(bias);
-  if (!shapeFits(type, {experts}) || !isFloatTensor(type))
-    return op->emitOpError()
-           << "expects bias [" << experts << "] of a float type, got " << type;
-  return success();
-}
 
 static void addClauses(semantics::RouterSpec &spec, ArrayAttr normalize,
                        FloatAttr scale) {
@@ -72,9 +29,27 @@ static void addClauses(semantics::RouterSpec &spec, ArrayAttr normalize,
 
 static LogicalResult
 verifySpec(Operation *op, const semantics::RouterSpec &spec, int64_t experts) {
-  if (std::optional<std::string> broken =
-          semantics::verifyRouter(spec, experts))
-    return op->emitOpError(*broken);
+  return verifyRule(op, semantics::verifyRouter(spec, experts));
+}
+
+/// The types of an op's operands, in their order, after a colon.
+static ParseResult
+parseTypesOf(OpAsmParser &parser,
+             ArrayRef<std::optional<OpAsmParser::UnresolvedOperand>> operands,
+             MutableArrayRef<int32_t> segments, OperationState &result) {
+  if (parser.parseColon())
+    return failure();
+  bool first = true;
+  for (auto [operand, segment] : llvm::zip(operands, segments)) {
+    segment = operand.has_value();
+    if (!operand)
+      continue;
+    Type type;
+    if ((!first && parser.parseComma()) || parser.parseType(type) ||
+        parser.resolveOperand(*operand, type, result.operands))
+      return failure();
+    first = false;
+  }
   return success();
 }
 
@@ -92,20 +67,30 @@ static bool keepsAllGroups(std::optional<GroupLimitAttr> groups) {
 //===----------------------------------------------------------------------===//
 
 semantics::RouterSpec RouteOp::getSpec() {
-  semantics::RouterSpec spec;
+  semantics::RouterSpec spec =
+      specOf(getSelect(), getGroupsAttr(), getBias(), getTable(), getGiven(),
+             tensorOf(getLogits()).getShape().back());
   if (auto score = getScoreAttr())
     spec.score = score.getValue();
-  spec.hasBias = static_cast<bool>(getBias());
-  if (auto groups = getGroupsAttr())
-    spec.groups = groups.getSpec();
-  spec.topK = getSelect().getTopK();
+  if (getApart())
+    spec.apart = spec.select.always;
   addClauses(spec, getNormalizeAttr(), getScaleAttr());
   return spec;
 }
 
+bool RouteOp::isTokenLocal() { return !getSelect().isPerExpert(); }
+
 ParseResult RouteOp::parse(OpAsmParser &parser, OperationState &result) {
-  OpAsmParser::UnresolvedOperand logits, bias;
+  using Unresolved = OpAsmParser::UnresolvedOperand;
+  Unresolved logits;
+  std::optional<Unresolved> bias, expertScale;
   Properties &props = result.getOrAddProperties<Properties>();
+  auto operandAfter = [&](StringRef keyword,
+                          std::optional<Unresolved> &to) -> ParseResult {
+    if (failed(parser.parseOptionalKeyword(keyword)))
+      return success();
+    return parser.parseOperand(to.emplace());
+  };
   if (parser.parseOperand(logits))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("score"))) {
@@ -120,36 +105,39 @@ ParseResult RouteOp::parse(OpAsmParser &parser, OperationState &result) {
       props.score_type = TypeAttr::get(type);
     }
   }
-  bool hasBias = succeeded(parser.parseOptionalKeyword("bias"));
-  if (hasBias && parser.parseOperand(bias))
-    return failure();
   GroupLimitAttr groups;
   SelectAttr select;
+  UnresolvedSelect operands;
+  bool apart = false;
   ArrayAttr normalize;
   FloatAttr scale;
   auto broken = [](OptionalParseResult clause) {
     return clause.has_value() && failed(*clause);
   };
-  if (broken(parseGroupLimit(parser, groups)) ||
-      parser.parseKeyword("select") || parseSelect(parser, select) ||
+  if ((operandAfter("bias", bias)) || broken(parseGroupLimit(parser, groups)) ||
+      parser.parseKeyword("select") ||
+      parseSelection(parser, select, operands, &apart) ||
       broken(parseNormalize(parser, normalize)) ||
-      broken(parseScale(parser, scale)))
+      broken(parseScale(parser, scale)) ||
+      (operandAfter("expert_scale", expertScale)))
     return failure();
   props.groups = groups;
   props.select = select;
+  if (apart)
+    props.apart = parser.getBuilder().getUnitAttr();
   props.normalize = normalize;
   props.scale = scale;
 
-  Type logitsType, biasType;
+  const std::optional<Unresolved> all[] = {
+      logits,         bias,           operands.table, operands.given,
+      operands.noise, operands.valid, expertScale};
+  if (parser.parseOptionalAttrDict(result.attributes) ||
+      parseTypesOf(parser, all, props.operandSegmentSizes, result))
+    return failure();
   SmallVector<Type> results;
   SMLoc resultsLoc;
-  if (parser.parseOptionalAttrDict(result.attributes) || parser.parseColon() ||
-      parser.parseType(logitsType) ||
-      (hasBias && (parser.parseComma() || parser.parseType(biasType))) ||
-      parser.parseArrow() || parser.getCurrentLocation(&resultsLoc) ||
-      parser.parseTypeList(results) ||
-      parser.resolveOperand(logits, logitsType, result.operands) ||
-      (hasBias && parser.resolveOperand(bias, biasType, result.operands)))
+  if (parser.parseArrow() || parser.getCurrentLocation(&resultsLoc) ||
+      parser.parseTypeList(results))
     return failure();
   if (results.size() < 2 || results.size() > 3)
     return parser.emitError(resultsLoc, "expected the types of ids, weights "
@@ -173,7 +161,8 @@ void RouteOp::print(OpAsmPrinter &printer) {
     printGroupLimit(printer, *this, groups);
   }
   printer << " select ";
-  printSelect(printer, *this, getSelectAttr());
+  printSelection(printer, getSelectAttr(),
+                 {getTable(), getGiven(), getNoise(), getValid()}, getApart());
   if (auto normalize = getNormalizeAttr()) {
     printer << " ";
     printNormalize(printer, *this, normalize);
@@ -182,12 +171,13 @@ void RouteOp::print(OpAsmPrinter &printer) {
     printer << " ";
     printScale(printer, *this, scale);
   }
+  if (getExpertScale())
+    printer << " expert_scale " << getExpertScale();
   printer.printOptionalAttrDict(
-      (*this)->getAttrs(),
-      {"score", "score_type", "groups", "select", "normalize", "scale"});
-  printer << " : " << getLogits().getType();
-  if (getBias())
-    printer << ", " << getBias().getType();
+      (*this)->getAttrs(), {"score", "score_type", "groups", "select", "apart",
+                            "normalize", "scale", getOperandSegmentSizeAttr()});
+  printer << " : ";
+  llvm::interleaveComma(getOperandTypes(), printer);
   printer << " -> ";
   llvm::interleaveComma(getResultTypes(), printer);
 }
@@ -198,12 +188,23 @@ LogicalResult RouteOp::verify() {
   if (failed(verifyScores(*this, "logits", logits)))
     return failure();
   int64_t tokens = logits.getDimSize(0), experts = logits.getDimSize(1);
-  int64_t topK = getSelect().getTopK();
-  // route_c2, route_c3, route_c5, route_c6, route_c7
-  if (failed(verifySpec(*this, getSpec(), experts)))
+  // route_c13, route_c14, route_c16
+  SelectAttr select = getSelect();
+  if (failed(verifyOperands(*this, select,
+                            {getTable(), getGiven(), getNoise(), getValid()},
+                            logits)))
     return failure();
-  if (failed(verifyIds(*this, tensorOf(getIds()), tokens, topK)) ||
-      failed(verifyWeights(*this, tensorOf(getWeights()), tokens, topK)))
+  // route_c2, route_c3, route_c5 to route_c7, route_c9 to route_c12
+  const semantics::RouterSpec spec = getSpec();
+  if (failed(verifySpec(*this, spec, experts)))
+    return failure();
+  if (getApart() && select.getAlways() == 0)
+    return emitOpError("expects 'apart' only with an always clause");
+  auto [rows, columns] = shapeOfPicks(select, spec, logits);
+  const bool byExpert = select.isPerExpert();
+  if (failed(verifyIds(*this, tensorOf(getIds()), rows, columns, byExpert)) ||
+      failed(verifyWeights(*this, tensorOf(getWeights()), rows, columns,
+                           byExpert)))
     return failure();
   if (Value scores = getScores()) {
     RankedTensorType type = tensorOf(scores);
@@ -211,8 +212,10 @@ LogicalResult RouteOp::verify() {
       return emitOpError() << "expects scores [T, " << experts
                            << "] of a float type, got " << type;
   }
-  // route_c4
-  if (failed(verifyBias(*this, getBias(), experts)))
+  // route_c4, route_c15
+  if (failed(verifyVector(*this, "bias", getBias(),
+                          experts - select.getAlways())) ||
+      failed(verifyVector(*this, "expert_scale", getExpertScale(), experts)))
     return failure();
   // route_c8
   Type scoreType = Float32Type::get(getContext());
@@ -243,9 +246,10 @@ LogicalResult RouteOp::canonicalize(RouteOp op, PatternRewriter &rewriter) {
   if (deadScores) {
     auto slim = RouteOp::create(
         rewriter, op.getLoc(), op.getIds().getType(), op.getWeights().getType(),
-        Type(), op.getLogits(), op.getBias(), op.getScoreAttr(),
+        Type(), op.getLogits(), op.getBias(), op.getTable(), op.getGiven(),
+        op.getNoise(), op.getValid(), op.getExpertScale(), op.getScoreAttr(),
         op.getScoreTypeAttr(), op.getGroupsAttr(), op.getSelectAttr(),
-        op.getNormalizeAttr(), op.getScaleAttr());
+        op.getApartAttr(), op.getNormalizeAttr(), op.getScaleAttr());
     slim->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceAllUsesWith(op.getIds(), slim.getIds());
     rewriter.replaceAllUsesWith(op.getWeights(), slim.getWeights());
@@ -266,6 +270,8 @@ LogicalResult RouteOp::canonicalize(RouteOp op, PatternRewriter &rewriter) {
 //===----------------------------------------------------------------------===//
 // ScoreOp
 //===----------------------------------------------------------------------===//
+
+bool ScoreOp::isTokenLocal() { return true; }
 
 LogicalResult ScoreOp::verify() {
   // score_c1
@@ -291,23 +297,82 @@ OpFoldResult ScoreOp::fold(FoldAdaptor) {
 // SelectOp
 //===----------------------------------------------------------------------===//
 
+semantics::RouterSpec SelectOp::getSpec() {
+  return specOf(getSelect(), getGroupsAttr(), getBias(), getTable(), getGiven(),
+                tensorOf(getScores()).getShape().back());
+}
+
+bool SelectOp::isTokenLocal() { return !getSelect().isPerExpert(); }
+
+ParseResult SelectOp::parse(OpAsmParser &parser, OperationState &result) {
+  OpAsmParser::UnresolvedOperand scores;
+  std::optional<OpAsmParser::UnresolvedOperand> bias;
+  GroupLimitAttr groups;
+  SelectAttr select;
+  UnresolvedSelect operands;
+  if (parser.parseOperand(scores) ||
+      (succeeded(parser.parseOptionalKeyword("bias")) &&
+       parser.parseOperand(bias.emplace())))
+    return failure();
+  OptionalParseResult limited = parseGroupLimit(parser, groups);
+  if ((limited.has_value() && failed(*limited)) ||
+      parseSelection(parser, select, operands, /*apart=*/nullptr))
+    return failure();
+  Properties &props = result.getOrAddProperties<Properties>();
+  props.groups = groups;
+  props.select = select;
+  const std::optional<OpAsmParser::UnresolvedOperand> all[] = {
+      scores,         bias,           operands.table,
+      operands.given, operands.noise, operands.valid};
+  Type ids;
+  if (parser.parseOptionalAttrDict(result.attributes) ||
+      parseTypesOf(parser, all, props.operandSegmentSizes, result) ||
+      parser.parseArrow() || parser.parseType(ids))
+    return failure();
+  result.addTypes(ids);
+  return success();
+}
+
+void SelectOp::print(OpAsmPrinter &printer) {
+  printer << " " << getScores();
+  if (getBias())
+    printer << " bias " << getBias();
+  printer << " ";
+  if (auto groups = getGroupsAttr()) {
+    printGroupLimit(printer, *this, groups);
+    printer << " ";
+  }
+  printSelection(printer, getSelectAttr(),
+                 {getTable(), getGiven(), getNoise(), getValid()},
+                 std::nullopt);
+  printer.printOptionalAttrDict(
+      (*this)->getAttrs(), {"groups", "select", getOperandSegmentSizeAttr()});
+  printer << " : ";
+  llvm::interleaveComma(getOperandTypes(), printer);
+  printer << " -> " << getIds().getType();
+}
+
 LogicalResult SelectOp::verify() {
   // select_c1
   RankedTensorType scores = tensorOf(getScores());
   if (failed(verifyScores(*this, "scores", scores)))
     return failure();
   int64_t experts = scores.getDimSize(1);
-  semantics::RouterSpec spec;
-  if (auto groups = getGroupsAttr())
-    spec.groups = groups.getSpec();
-  spec.topK = getSelect().getTopK();
-  // select_c2, select_c3
-  if (failed(verifySpec(*this, spec, experts)) ||
-      failed(verifyIds(*this, tensorOf(getIds()), scores.getDimSize(0),
-                       spec.topK)))
+  SelectAttr select = getSelect();
+  if (failed(verifyOperands(*this, select,
+                            {getTable(), getGiven(), getNoise(), getValid()},
+                            scores)))
+    return failure();
+  // select_c2, select_c3, select_c9 to select_c11
+  const semantics::RouterSpec spec = getSpec();
+  if (failed(verifySpec(*this, spec, experts)))
+    return failure();
+  auto [rows, columns] = shapeOfPicks(select, spec, scores);
+  if (failed(verifyIds(*this, tensorOf(getIds()), rows, columns,
+                       select.isPerExpert())))
     return failure();
   // select_c4
-  return verifyBias(*this, getBias(), experts);
+  return verifyVector(*this, "bias", getBias(), experts - select.getAlways());
 }
 
 LogicalResult SelectOp::canonicalize(SelectOp op, PatternRewriter &rewriter) {
@@ -321,61 +386,56 @@ LogicalResult SelectOp::canonicalize(SelectOp op, PatternRewriter &rewriter) {
 // WeighOp
 //===----------------------------------------------------------------------===//
 
+semantics::RouterSpec WeighOp::getSpec() {
+  semantics::RouterSpec spec;
+  spec.topK = tensorOf(getIds()).getShape().back();
+  spec.apart = getApart() ? static_cast<int64_t>(*getApart()) : 0;
+  if (getByExpert()) {
+    spec.select.kind = semantics::SelectKind::ExpertTopK;
+    // The tokens of an expert may depend on how many there are.
+    if (ShapedType::isDynamic(spec.topK))
+      spec.topK = 1;
+  }
+  addClauses(spec, getNormalizeAttr(), getScaleAttr());
+  return spec;
+}
+
+bool WeighOp::isTokenLocal() { return !getByExpert(); }
+
 LogicalResult WeighOp::verify() {
   // weigh_c1
   RankedTensorType scores = tensorOf(getScores());
   RankedTensorType ids = tensorOf(getIds());
   if (failed(verifyScores(*this, "scores", scores)))
     return failure();
-  if (ids.getRank() != 2 || ids.isDynamicDim(1) || !isI32Tensor(ids) ||
-      !sizeFits(ids.getDimSize(0), scores.getDimSize(0)))
-    return emitOpError() << "expects ids [T, K] of i32, got " << ids;
-  int64_t topK = ids.getDimSize(1);
-  if (failed(verifyWeights(*this, tensorOf(getWeights()), scores.getDimSize(0),
-                           topK)))
+  const bool byExpert = getByExpert();
+  const int64_t rows = scores.getDimSize(byExpert ? 1 : 0);
+  if (ids.getRank() != 2 || (ids.isDynamicDim(1) && !byExpert) ||
+      !isI32Tensor(ids) || !sizeFits(ids.getDimSize(0), rows))
+    return emitOpError() << "expects ids " << (byExpert ? "[E, C]" : "[T, K]")
+                         << " of i32, got " << ids;
+  int64_t columns = ids.getDimSize(1);
+  if (failed(verifyWeights(*this, tensorOf(getWeights()), rows, columns,
+                           byExpert)))
     return failure();
-  // weigh_c2, weigh_c3
-  semantics::RouterSpec spec;
-  spec.topK = topK;
-  addClauses(spec, getNormalizeAttr(), getScaleAttr());
-  return verifySpec(*this, spec, scores.getDimSize(1));
+  // weigh_c4
+  if (failed(verifyVector(*this, "expert_scale", getExpertScale(),
+                          scores.getDimSize(1))))
+    return failure();
+  // weigh_c5
+  semantics::RouterSpec spec = getSpec();
+  if (spec.apart < 0 || (spec.apart != 0 && spec.apart >= spec.topK))
+    return emitOpError() << "expects 0 <= apart < " << spec.topK
+                         << ", the number of slots, got " << spec.apart;
+  if (byExpert && spec.apart != 0)
+    return emitOpError("expects no 'apart' by expert");
+  // weigh_c2, weigh_c3, weigh_c6
+  return verifyRule(*this, semantics::verifyWeights(spec));
 }
 
 LogicalResult WeighOp::canonicalize(WeighOp op, PatternRewriter &rewriter) {
   if (!isEmptyScale(op.getScaleAttr()))
     return failure();
   rewriter.modifyOpInPlace(op, [&] { op.removeScaleAttr(); });
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// CapacityOp
-//===----------------------------------------------------------------------===//
-
-LogicalResult CapacityOp::verify() {
-  // capacity_c1
-  RankedTensorType ids = tensorOf(getIds());
-  if (ids.getRank() != 2 || ids.isDynamicDim(1) || !isI32Tensor(ids))
-    return emitOpError() << "expects ids [T, K] of i32, got " << ids;
-  if (failed(verifyWeights(*this, tensorOf(getWeights()), ids.getDimSize(0),
-                           ids.getDimSize(1))))
-    return failure();
-  // capacity_c2
-  if (int64_t cap = getCapAttr().getInt(); cap < 1)
-    return emitOpError() << "expects cap >= 1, got cap = " << cap;
-  return success();
-}
-
-LogicalResult CapacityOp::canonicalize(CapacityOp op,
-                                       PatternRewriter &rewriter) {
-  // Picks of one token are distinct, so no expert can get more rows than there
-  // are tokens: a capacity of at least T limits nothing.
-  int64_t tokens = tensorOf(op.getIds()).getDimSize(0);
-  auto route = op.getIds().getDefiningOp<RouteOp>();
-  auto select = op.getIds().getDefiningOp<SelectOp>();
-  if (ShapedType::isDynamic(tokens) ||
-      static_cast<int64_t>(op.getCap()) < tokens || (!route && !select))
-    return failure();
-  rewriter.replaceOp(op, {op.getIds(), op.getWeights()});
   return success();
 }

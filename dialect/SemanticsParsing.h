@@ -42,6 +42,11 @@ template <> struct TableTraits<semantics::NormKind> {
   static auto rows() { return semantics::normKinds(); }
 };
 
+template <> struct TableTraits<semantics::SelectKind> {
+  static constexpr llvm::StringLiteral kKind = "selection";
+  static auto rows() { return semantics::selectKinds(); }
+};
+
 template <typename Key>
 concept TableKey = requires { TableTraits<Key>::rows(); };
 
@@ -92,6 +97,12 @@ inline llvm::hash_code hash_value(GroupFill fill) {
 }
 inline llvm::hash_code hash_value(EpsMode mode) {
   return llvm::hash_value(static_cast<uint32_t>(mode));
+}
+inline llvm::hash_code hash_value(NoiseKind kind) {
+  return llvm::hash_value(static_cast<uint32_t>(kind));
+}
+inline llvm::hash_code hash_value(Rounding rounding) {
+  return llvm::hash_value(static_cast<uint32_t>(rounding));
 }
 } // namespace moe::semantics
 

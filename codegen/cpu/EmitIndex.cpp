@@ -137,34 +137,7 @@ Value IndexEmitter::idsBase(Value ids) {
 //===----------------------------------------------------------------------===//
 
 void IndexEmitter::emit(CapacityOp op) {
-  const TensorBuffer &in = frame.tensor(op.getIds());
-  Value kept = idsBase(op.getKeptIds());
-  int64_t experts = numExperts(groupOf(op.getKeptIds()).getGroups());
-  clearCounters(experts);
-  auto visit = [&](Value slot) {
-    Value id = read(in.base, slot);
-    Value named = inRange(id, 0, experts);
-    Value counter = l.select(named, id, l.i64(experts));
-    Value taken = read(counters, counter);
-    Value keep = arith::AndIOp::create(l.b, l.loc, named,
-                                       l.less(taken, l.i64(op.getCap())));
-    write(l.add(taken, l.select(keep, one(), l.i64(0))), counters, counter);
-    write(l.select(keep, id, l.i64(-1)), kept, slot);
-    if (!frame.hasBuffer(op.getKeptWeights()))
-      return;
-    const TensorBuffer &weights = frame.tensor(op.getWeights());
-    Value weight = l.loadElement(weights.element, weights.base, slot);
-    l.store(l.select(keep, weight, l.constant(weights.element, 0)),
-            l.element(frame.tensor(op.getKeptWeights()).base, weights.element,
-                      slot));
-  };
-  Value tokens = in.sizes[0], slots = in.sizes[1];
-  if (op.getOrder() == CapacityOrder::TokenMajor)
-    l.loop(l.mul(tokens, slots), visit);
-  else
-    l.loop(slots, [&](Value j) {
-      l.loop(tokens, [&](Value t) { visit(l.add(l.mul(t, slots), j)); });
-    });
+  emitCapacity(frame, op, idsBase(op.getKeptIds()), counters);
 }
 
 void IndexEmitter::emit(CheckIdsOp op) {

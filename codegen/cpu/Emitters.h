@@ -28,6 +28,10 @@ void emitMatmul(KernelFrame &frame, GroupedMatmulOp op);
 /// task.
 void emitIndex(KernelFrame &frame);
 int64_t indexScratch(exec::KernelOp kernel);
+/// One moe.capacity of it: the kept ids go to `kept`, `counters` has an i32 an
+/// expert and one more.
+void emitCapacity(KernelFrame &frame, CapacityOp op, mlir::Value kept,
+                  mlir::Value counters);
 
 /// moe.score, select and weigh, over logits of any ordinary ops. Tasks: tokens.
 void emitRoute(KernelFrame &frame);

@@ -10,6 +10,7 @@
 
 #include "moe/codegen/cuda/device/sizes.cuh"
 #include "moe/codegen/leaf/ElementReader.h"
+#include "moe/codegen/leaf/RouteRows.h"
 #include "moe/dialect/EmitExpr.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -393,19 +394,14 @@ void moe::cuda::emitFormulas(exec::KernelOp kernel, ModuleOp leaves) {
     } else if (auto score = dyn_cast<ScoreOp>(op)) {
       emitFormula(kernel, leaves, op.getLoc(), formulas++,
                   semantics::lookup(score.getFn().getValue()).formula);
+    } else if (auto capacity = dyn_cast<CapacityOp>(op)) {
+      if (NormAttr renorm = capacity.getRenormAttr())
+        for (const semantics::Expr &formula : formulasOf(renorm.getSpec()))
+          emitFormula(kernel, leaves, op.getLoc(), formulas++, formula);
     } else if (auto weigh = dyn_cast<WeighOp>(op)) {
-      if (!weigh.getNormalize())
-        continue;
-      for (auto norm : weigh.getNormalize()->getAsRange<NormAttr>()) {
-        if (norm.getSpec().kind == semantics::NormKind::L1)
-          continue;
-        const bool softmax =
-            norm.getSpec().kind == semantics::NormKind::Softmax;
-        emitFormula(kernel, leaves, op.getLoc(), formulas++,
-                    semantics::lookup(softmax ? semantics::ScoreFn::Softmax
-                                              : semantics::ScoreFn::Sigmoid)
-                        .formula);
-      }
+      for (const semantics::NormStep &step : weigh.getSpec().normalize)
+        for (const semantics::Expr &formula : formulasOf(step))
+          emitFormula(kernel, leaves, op.getLoc(), formulas++, formula);
     }
   }
 }

@@ -10,8 +10,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "moe/codegen/cuda/EmitLeaf.h"
 #include "moe/codegen/cuda/KernelText.h"
 #include "moe/codegen/leaf/LeafFrame.h"
+#include "moe/codegen/leaf/RouteRows.h"
 #include "moe/codegen/leaf/Unsupported.h"
 
 #include "mlir/IR/TypeUtilities.h"
@@ -36,6 +38,13 @@ public:
 
 private:
   void emit(CapacityOp op);
+  std::string placesOf(CapacityOp op, const std::string &tokens);
+  std::string limitCall(CapacityOp op, const std::string &first,
+                        const std::string &tokens, const std::string &cap,
+                        const std::string &keep);
+  void emitRenorm(CapacityOp op, const semantics::NormStep &step,
+                  const std::string &kept, const std::string &weights,
+                  const std::string &put);
   void emit(CheckIdsOp op);
   void emit(GroupOp op);
   void emit(GroupsFromOffsetsOp op);
@@ -48,6 +57,7 @@ private:
   KernelText &text;
   llvm::raw_ostream &os;
   int64_t warps;
+  unsigned formulas = 0;
 };
 
 } // namespace moe::cuda
@@ -95,24 +105,121 @@ std::string IndexText::offsetsOf(Value groups) {
   return {};
 }
 
+/// The places of an expert among so many tokens, as i64.
+std::string IndexText::placesOf(CapacityOp op, const std::string &tokens) {
+  const semantics::CapacityLimit limit = op.getCap().getSpec();
+  if (limit.isNumber())
+    return std::to_string(limit.minimum);
+  const semantics::RatioDivision ratio = semantics::divisionOf(limit);
+  return formatv("capacityOf({0}, {1}, {2}, {3}, {4}, {5})", tokens,
+                 ratio.factor, ratio.addend, ratio.divisor, limit.minimum,
+                 limit.multipleOf);
+}
+
+/// The call that says which slots of `tokens` from `first` on stay.
+std::string IndexText::limitCall(CapacityOp op, const std::string &first,
+                                 const std::string &tokens,
+                                 const std::string &cap,
+                                 const std::string &keep) {
+  const int64_t experts =
+      numExperts(leaf::groupOf(op.getKeptIds()).getGroups());
+  std::string slots = text.sizeOf(op.getIds(), 1);
+  std::string ids = text.tensors.lookup(op.getIds());
+  std::string same =
+      formatv("{0}, {1}, {2}, {3}, {4}", first, tokens, slots, cap, ids);
+  std::string value;
+  switch (op.getOrder()) {
+  case CapacityOrder::TokenMajor:
+  case CapacityOrder::RankMajor:
+    return formatv("limitSlots<{0}, {1}, {2}>({3},\n      {4})", experts, warps,
+                   op.getOrder() == CapacityOrder::RankMajor ? "true" : "false",
+                   same, keep);
+  case CapacityOrder::Priority:
+    value = text.widened(op.getPriority(), "slot / " + slots);
+    break;
+  case CapacityOrder::Weight:
+    value = text.widened(op.getWeights(), "slot");
+    break;
+  }
+  return formatv("limitByValue<{0}, {1}, {2}>({3},\n      [&](i32 slot) {{ "
+                 "return {4}; }, {5})",
+                 experts, warps,
+                 op.getOrder() == CapacityOrder::Priority ? "true" : "false",
+                 same, value, keep);
+}
+
 void IndexText::emit(CapacityOp op) {
   const int64_t experts =
       numExperts(leaf::groupOf(op.getKeptIds()).getGroups());
-  std::string keep = "store(" + bufferOf(op.getKeptIds()) + " + slot, id);";
+  std::string kept = bufferOf(op.getKeptIds());
+  std::string tokens = text.sizeOf(op.getIds(), 0);
+  std::string slots = text.sizeOf(op.getIds(), 1);
+  std::string keep = "[&](i32 slot, i32 id) { store(" + kept + " + slot, id);";
   auto weights = text.tensors.find(op.getKeptWeights());
-  if (weights != text.tensors.end()) {
-    Type element = getElementTypeOrSelf(op.getWeights().getType());
+  const bool weighs = weights != text.tensors.end();
+  Type element = getElementTypeOrSelf(op.getWeights().getType());
+  std::string put;
+  if (weighs) {
     std::string zero =
         literal(element, Builder(op.getContext()).getZeroAttr(element));
     keep += formatv(" store({0} + slot, id < 0 ? {1} : {2});", weights->second,
                     zero, text.element(op.getWeights(), "slot"));
+    put = formatv("store({0} + slot, narrow<{1}>(x));", weights->second,
+                  typeName(element));
   }
-  os << formatv("  limitSlots<{0}, {1}, {2}>({3}, {4}, {5}, {6},\n"
-                "      [&](i32 slot, i32 id) {{ {7} });\n",
-                experts, warps,
-                op.getOrder() == CapacityOrder::RankMajor ? "true" : "false",
-                text.sizeOf(op.getIds(), 0), text.sizeOf(op.getIds(), 1),
-                op.getCap(), text.tensors.lookup(op.getIds()), keep);
+  keep += " }";
+  std::string cap = placesOf(op, tokens);
+  if (std::optional<int64_t> scope = op.getScope()) {
+    cap = placesOf(op, std::to_string(*scope));
+    std::string count =
+        formatv("min(i32({0}), i32({1}) - first)", *scope, tokens);
+    os << formatv(
+        "  for (i32 first = 0; first < {0}; first += {1})\n    {2};\n", tokens,
+        *scope, limitCall(op, "first", count, cap, keep));
+  } else {
+    os << "  " << limitCall(op, "0", tokens, cap, keep) << ";\n";
+  }
+  if (op.getOverflow() == Overflow::Recycle) {
+    std::string score = text.widened(
+        op.getScores(),
+        formatv("slot / {0} * {1} + e", slots, lastDim(op.getScores())).str());
+    os << formatv(
+        "  recycleSlots<{0}, {1}>({2} * {3}, {9}, {4}, {5}, {6},\n"
+        "      [&](i32 i) {{ return {7}; }, [&](i32 slot, i32 e) {{\n"
+        "        store({5} + slot, e); {8} });\n",
+        std::min(experts, lastDim(op.getScores())), warps, tokens, slots,
+        text.tensors.lookup(op.getIds()), kept, text.sizeOf(op.getPlaces(), 0),
+        text.element(op.getPlaces(), "i"),
+        weighs ? "const f32 x = " + score + "; " + put : std::string(), cap);
+  }
+  if (op.getRenormAttr() && weighs)
+    emitRenorm(op, op.getRenormAttr().getSpec(), kept, weights->second, put);
+}
+
+/// Divides the weights of a token that stay by their norm.
+void IndexText::emitRenorm(CapacityOp op, const semantics::NormStep &step,
+                           const std::string &kept, const std::string &weights,
+                           const std::string &put) {
+  const bool plain = formulasOf(step).empty();
+  Type f32 = Float32Type::get(op.getContext());
+  std::string eps = literal(f32, FloatAttr::get(f32, step.eps));
+  std::string term = "x", root = "sum";
+  if (!plain) {
+    term = formulaName(text.kernel, formulas++) + "(x)";
+    root = formulaName(text.kernel, formulas++) + "(sum)";
+  }
+  std::string norm = "norm";
+  if (step.epsMode == semantics::EpsMode::Add)
+    norm = "norm + " + eps;
+  if (step.epsMode == semantics::EpsMode::Max)
+    norm = formatv("norm < {0} ? {0} : norm", eps);
+  os << formatv("  renormSlots<{0}>({1}, {2}, {3},\n"
+                "      [&](i32 slot) {{ return widen(load({4} + slot)); },\n"
+                "      [&](f32 x) {{ return {5}; },\n"
+                "      [&](f32 sum) {{ const f32 norm = {6}; return {7}; },\n"
+                "      [&](i32 slot, f32 x) {{ {8} });\n",
+                warps, text.sizeOf(op.getIds(), 0), text.sizeOf(op.getIds(), 1),
+                kept, weights, term, root, norm, put);
 }
 
 void IndexText::emit(CheckIdsOp op) {
@@ -164,6 +271,12 @@ void IndexText::print() {
     if (classOf(&op) == KernelClass::Index)
       for (Value operand : op.getOperands())
         text.printConstant(operand);
+  for (unsigned i = 0;; ++i) {
+    func::FuncOp function = text.leaf(formulaName(text.kernel, i));
+    if (!function)
+      break;
+    text.printFunction(function);
+  }
   text.open();
   for (Operation &op : body)
     llvm::TypeSwitch<Operation *>(&op)

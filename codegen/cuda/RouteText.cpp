@@ -14,6 +14,7 @@
 #include "moe/codegen/cuda/EmitLeaf.h"
 #include "moe/codegen/cuda/KernelText.h"
 #include "moe/codegen/leaf/RouteRows.h"
+#include "moe/dialect/MoeInterfaces.h"
 
 #include "mlir/IR/TypeUtilities.h"
 
@@ -34,14 +35,23 @@ public:
   void print();
 
 private:
+  void printTokens();
   std::string row(Value value);
+  void put(Value value, const std::string &from);
   void emit(ScoreOp op);
   void emit(SelectOp op);
+  void pickByScore(SelectOp op, const std::string &ids);
+  void copyGiven(SelectOp op, const std::string &ids);
   void emit(WeighOp op);
-  void put(Value value, const std::string &from);
+  void norm(WeighOp op, const semantics::NormStep &step,
+            const std::string &scores, const std::string &ids);
+  void printExperts();
+  void emitExpert(SelectOp op);
+  void emitExpert(WeighOp op);
+
+  std::string nextFormula() { return formulaName(text.kernel, formulas++); }
   std::string formula() {
-    return formatv("[](f32 x) {{ return {0}(x); }",
-                   formulaName(text.kernel, formulas++));
+    return formatv("[](f32 x) {{ return {0}(x); }", nextFormula());
   }
   static std::string real(double value, MLIRContext *context) {
     Type f32 = Float32Type::get(context);
@@ -100,37 +110,112 @@ void RouteText::emit(ScoreOp op) {
   put(op.getScores(), scores);
 }
 
-void RouteText::emit(SelectOp op) {
-  const int64_t experts = lastDim(op.getScores());
+/// The picks of a token among the experts that are not always on.
+void RouteText::pickByScore(SelectOp op, const std::string &ids) {
+  using semantics::NoiseKind;
+  using semantics::SelectKind;
+  SelectAttr select = op.getSelect();
+  MLIRContext *context = op.getContext();
+  const int64_t candidates = lastDim(op.getScores()) - select.getAlways();
+  const int64_t picks = select.getPicks();
+  const NoiseKind noise = select.getNoise();
   std::string scores = row(op.getScores());
-  std::string ids = names.lookup(op.getIds());
   std::string value = "lds<f32>(" + scores + " + 4 * e)";
   if (op.getBias())
     value += " + " + text.widened(op.getBias(), "e");
-  std::string score = "selection" + std::to_string(selections++);
-  os << formatv("  auto {0} = [&](i32 e) {{ return {1}; };\n", score, value);
+  std::string noisy = value;
+  if (noise == NoiseKind::Gumbel || noise == NoiseKind::SecondGumbel)
+    noisy += " + " + text.widened(op.getNoise(),
+                                  formatv("t * {0} + e", candidates).str());
+  const std::string number = std::to_string(selections++);
+  auto score = [&](const std::string &called, const std::string &what) {
+    os << formatv("  auto {0} = [&](i32 e) {{ return {1}; };\n", called, what);
+    return called;
+  };
+  std::string plain =
+      score("selection" + number, noise == NoiseKind::Gumbel ? noisy : value);
   os << formatv("  setRow<{0}>(keys, [&](i32 e) {{ return keyOf({1}(e)); });\n",
-                experts, score);
+                candidates, plain);
   if (op.getGroups())
     os << formatv("  limitGroups<{0}, {1}, {2}, {3}>(keys, groupKeys, {4}, "
                   "{5});\n",
-                  experts, op.getGroups()->getNumGroups(),
+                  candidates, op.getGroups()->getNumGroups(),
                   op.getGroups()->getKeep(), op.getGroups()->getTopSum(),
                   op.getGroups()->getFill() == semantics::GroupFill::Zero
                       ? "keyOf(0)"
                       : "neverPicked",
-                  score);
+                  plain);
+  std::string bound = real(select.getBound().getValueAsDouble(), context);
+  switch (select.getKind()) {
+  case SelectKind::TopP:
+    os << formatv("  selectPrefix<{0}, {1}>(keys, {2}, {3}, {4});\n",
+                  candidates, picks, ids, bound, plain);
+    break;
+  case SelectKind::Threshold:
+    os << formatv("  selectAbove<{0}, {1}>(keys, {2}, {3}, {4});\n", candidates,
+                  picks, ids, bound, plain);
+    break;
+  default:
+    if (noise == NoiseKind::SecondGumbel)
+      os << formatv("  selectNoisy<{0}, {1}>(keys, {2}, {3});\n", candidates,
+                    picks, ids, score("noisy" + number, noisy));
+    else
+      os << formatv("  selectTop<{0}, {1}>(keys, {2});\n", candidates, picks,
+                    ids);
+  }
+  if (noise == NoiseKind::SecondBernoulli)
+    os << formatv("  keepSecond({0}, {1}, {2});\n", scores, ids,
+                  text.widened(op.getNoise(), "t"));
+}
+
+/// Ids from an operand, or from the table's row of the token's id.
+void RouteText::copyGiven(SelectOp op, const std::string &ids) {
+  const int64_t count = lastDim(op.getIds());
+  Value source = op.getTable() ? op.getTable() : op.getGiven();
+  std::string tokens = "1", token = "0", first = "t";
+  if (op.getTable()) {
+    tokens =
+        std::to_string(cast<RankedTensorType>(source.getType()).getDimSize(0));
+    token = "i64(" + text.element(op.getGiven(), "t") + ")";
+    first = "row";
+  }
+  os << formatv(
+      "  copyGiven<{0}, {1}>({2}, {3}, {4}, [&](i64 row, i32 j) {{ "
+      "return i64({5}); });\n",
+      lastDim(op.getScores()), count, ids, tokens, token,
+      text.element(source, formatv("{0} * {1} + j", first, count).str()));
+}
+
+void RouteText::emit(SelectOp op) {
+  using semantics::SelectKind;
+  SelectAttr select = op.getSelect();
+  const int64_t experts = lastDim(op.getScores()), slots = lastDim(op.getIds());
+  std::string ids = names.lookup(op.getIds());
   filled.insert(op.getIds());
-  os << formatv("  selectTop<{0}, {1}>(keys, {2});\n", experts,
-                lastDim(op.getIds()), ids);
+  int64_t picks = slots - select.getAlways();
+  if (select.isGiven())
+    copyGiven(op, ids);
+  else if (select.getKind() == SelectKind::All)
+    picks = 0;
+  else
+    pickByScore(op, ids);
+  if (picks < slots)
+    os << formatv("  addAlways<{0}, {1}, {2}>({3}, {4});\n", experts, slots,
+                  picks, row(op.getScores()), ids);
+  if (op.getValid())
+    os << formatv("  keepIf<{0}>({1}, {2});\n", slots, ids,
+                  text.element(op.getValid(), "t"));
   put(op.getIds(), ids);
 }
 
-void RouteText::emit(WeighOp op) {
+/// One normalize step.
+void RouteText::norm(WeighOp op, const semantics::NormStep &step,
+                     const std::string &scores, const std::string &ids) {
+  using namespace semantics;
   MLIRContext *context = op.getContext();
-  const int64_t picks = lastDim(op.getIds());
-  std::string scores = row(op.getScores()), ids = row(op.getIds());
-  std::string shape = formatv("<{0}, {1}>", lastDim(op.getScores()), picks);
+  const int64_t experts = lastDim(op.getScores());
+  const int64_t picks = lastDim(op.getIds()) - op.getSpec().apart;
+  std::string shape = formatv("<{0}, {1}>", experts, picks);
   auto change = [&](const std::string &value) {
     os << formatv("  changeRow<{0}>(weights, [&](f32 x) {{ return {1}; });\n",
                   picks, value);
@@ -140,35 +225,104 @@ void RouteText::emit(WeighOp op) {
     os << "  const f32 " << name << " = " << value << ";\n";
     return name;
   };
-  std::string sum = "sumOfPicks" + shape + "(" + ids + ", weights)";
-  os << "  gatherPicks" << shape << "(" << scores << ", " << ids
-     << ", weights);\n";
-  if (op.getNormalize())
-    for (auto norm : op.getNormalize()->getAsRange<NormAttr>()) {
-      const semantics::NormStep step = norm.getSpec();
-      if (step.kind == semantics::NormKind::L1) {
-        std::string name = total(sum);
-        if (step.epsMode == semantics::EpsMode::Add)
-          name = "(" + name + " + " + real(step.eps, context) + ")";
-        if (step.epsMode == semantics::EpsMode::Max)
-          name =
-              formatv("({0} < {1} ? {1} : {0})", name, real(step.eps, context));
-        change("x / " + name);
-        continue;
-      }
-      const bool softmax = step.kind == semantics::NormKind::Softmax;
-      std::string value = "x";
-      if (softmax)
-        value += " - " + total("maxOfPicks" + shape + "(" + ids + ", weights)");
-      change(formulaName(text.kernel, formulas++) + "(" + value + ")");
-      if (softmax)
-        change("x / " + total(sum));
-    }
-  const double scale = op.getScale() ? op.getScale()->convertToDouble() : 1.0;
-  os << "  scalePicks" << shape << "(" << ids << ", weights, "
-     << real(scale, context) << ");\n";
+  auto sum = [&](const std::string &term) {
+    return "sumOfPicks" + shape + "(" + ids +
+           ", weights, [&](f32 x) { return " + term + "; })";
+  };
+  if (step.kind == NormKind::MaskedSoftmax) {
+    os << formatv("  maskedSoftmax{0}({1}, {2}, weights, {3}, {4});\n", shape,
+                  scores, ids, real(2 * step.param, context), formula());
+    return;
+  }
+  if (lookup(step.kind).divides) {
+    const bool plain = formulasOf(step).empty();
+    std::string term = plain ? "x" : nextFormula() + "(x)";
+    std::string value = sum(term);
+    if (!plain)
+      value = nextFormula() + "(" + value + ")";
+    std::string name = total(value);
+    if (step.epsMode == EpsMode::Add)
+      name = "(" + name + " + " + real(step.eps, context) + ")";
+    if (step.epsMode == EpsMode::Max)
+      name = formatv("({0} < {1} ? {1} : {0})", name, real(step.eps, context));
+    return change("x / " + name);
+  }
+  const bool softmax = step.kind == NormKind::Softmax;
+  std::string value = "x";
+  if (softmax)
+    value += " - " + total("maxOfPicks" + shape + "(" + ids + ", weights)");
+  change(nextFormula() + "(" + value + ")");
+  if (softmax)
+    change("x / " + total(sum("x")));
+}
+
+void RouteText::emit(WeighOp op) {
+  const semantics::RouterSpec spec = op.getSpec();
+  const int64_t slots = lastDim(op.getIds());
+  std::string scores = row(op.getScores()), ids = row(op.getIds());
+  os << formatv("  gatherPicks<{0}, {1}>({2}, {3}, weights);\n",
+                lastDim(op.getScores()), slots, scores, ids);
+  for (const semantics::NormStep &step : spec.normalize)
+    norm(op, step, scores, ids);
+  std::string factor = real(spec.scale, op.getContext());
+  if (op.getExpertScale())
+    factor += " * " + text.widened(op.getExpertScale(), "e");
+  os << formatv(
+      "  scalePicks<{0}, {1}, {2}>({3}, weights, [&](i32 e) {{ return "
+      "{4}; });\n",
+      lastDim(op.getScores()), slots, slots - spec.apart, ids, factor);
   put(op.getWeights(), "weights");
 }
+
+//===----------------------------------------------------------------------===//
+// Experts that pick tokens
+//===----------------------------------------------------------------------===//
+
+void RouteText::emitExpert(SelectOp op) {
+  std::string places = "(" + text.sizeOf(op.getIds(), 1) + ")";
+  os << formatv(
+      "  selectTokens({0}, {1}, [&](i64 t) {{ return {2}; },\n"
+      "      [&](i32 c, i32 id) {{ store({3} + e * {1} + c, id); });\n",
+      text.sizeOf(op.getScores(), 0), places,
+      text.widened(op.getScores(),
+                   formatv("t * {0} + e", lastDim(op.getScores())).str()),
+      text.tensors.lookup(op.getIds()));
+}
+
+void RouteText::emitExpert(WeighOp op) {
+  std::string places = "(" + text.sizeOf(op.getWeights(), 1) + ")";
+  std::string factor = real(op.getSpec().scale, op.getContext());
+  if (op.getExpertScale())
+    factor += " * " + text.widened(op.getExpertScale(), "e");
+  std::string type = typeName(getElementTypeOrSelf(op.getWeights().getType()));
+  os << formatv(
+      "  for (i32 c = laneOf(); c < {0}; c += 32) {{\n"
+      "    const i64 id = {1};\n"
+      "    const bool known = id >= 0 && id < {2};\n"
+      "    store({3} + e * {0} + c, narrow<{4}>(known ? {5} * ({6}) : 0.0f));\n"
+      "  }\n",
+      places, text.element(op.getIds(), "e * " + places + " + c"),
+      text.sizeOf(op.getScores(), 0), text.tensors.lookup(op.getWeights()),
+      type,
+      text.widened(op.getScores(),
+                   formatv("id * {0} + e", lastDim(op.getScores())).str()),
+      factor);
+}
+
+void RouteText::printExperts() {
+  Block &body = text.kernel.getBody().front();
+  Value result = body.getTerminator()->getOperand(0);
+  os << "  const i64 e = i64(blockIdx.x) * " << routeTokens
+     << " + threadIdx.x / 32;\n"
+     << "  if (e >= " << text.sizeOf(result, 0) << ")\n    return;\n";
+  for (Operation &op : body)
+    llvm::TypeSwitch<Operation *>(&op).Case<SelectOp, WeighOp>(
+        [&](auto routing) { emitExpert(routing); });
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
 
 void RouteText::print() {
   exec::KernelOp kernel = text.kernel;
@@ -184,6 +338,14 @@ void RouteText::print() {
       for (Value operand : op.getOperands())
         text.printConstant(operand);
   text.open();
+  const bool byExpert =
+      llvm::any_of(body, [](Operation &op) { return isBatchDependent(&op); });
+  byExpert ? printExperts() : printTokens();
+  text.close();
+}
+
+void RouteText::printTokens() {
+  Block &body = text.kernel.getBody().front();
   Value result = body.getTerminator()->getOperand(0);
   os << "  const i32 warp = threadIdx.x / 32;\n"
      << "  const i64 t = i64(blockIdx.x) * " << routeTokens << " + warp;\n"
@@ -209,7 +371,6 @@ void RouteText::print() {
   for (Operation &op : body)
     llvm::TypeSwitch<Operation *>(&op).Case<ScoreOp, SelectOp, WeighOp>(
         [&](auto routing) { emit(routing); });
-  text.close();
 }
 
 void KernelText::printRoute() { RouteText(*this).print(); }

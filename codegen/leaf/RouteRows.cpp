@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/codegen/leaf/RouteRows.h"
+#include "moe/dialect/MoeInterfaces.h"
 #include "moe/dialect/MoeOps.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -20,6 +21,19 @@ int64_t moe::lastDim(Value tensor) {
   return type.getDimSize(type.getRank() - 1);
 }
 
+SmallVector<semantics::Expr> moe::formulasOf(const semantics::NormStep &step) {
+  using namespace semantics;
+  if (step.kind == NormKind::L1)
+    return {};
+  if (lookup(step.kind).divides) {
+    NormFormulas formulas = normFormulas(step);
+    return {formulas.term, formulas.root};
+  }
+  return {lookup(step.kind == NormKind::Sigmoid ? ScoreFn::Sigmoid
+                                                : ScoreFn::Softmax)
+              .formula};
+}
+
 RouteRows::RouteRows(exec::KernelOp kernel, int64_t alignment) {
   auto rowBytes = [&](int64_t elements) {
     return static_cast<int64_t>(llvm::alignTo(elements * 4, alignment));
@@ -29,7 +43,9 @@ RouteRows::RouteRows(exec::KernelOp kernel, int64_t alignment) {
     if (rows.insert({value, bytes}).second)
       bytes += rowBytes(lastDim(value));
   };
-  for (Operation &op : kernel.getBody().front())
+  for (Operation &op : kernel.getBody().front()) {
+    if (isBatchDependent(&op))
+      continue; // it works on columns, in place
     llvm::TypeSwitch<Operation *>(&op)
         .Case([&](ScoreOp score) {
           addRow(score.getLogits());
@@ -47,6 +63,7 @@ RouteRows::RouteRows(exec::KernelOp kernel, int64_t alignment) {
           addRow(weigh.getIds());
           picks = std::max(picks, lastDim(weigh.getIds()));
         });
+  }
   for (auto [place, elements] :
        {std::pair(&keys, widest), std::pair(&groupKeys, groups),
         std::pair(&weights, picks)}) {

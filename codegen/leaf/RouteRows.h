@@ -15,6 +15,7 @@
 #define MOE_CODEGEN_LEAF_ROUTEROWS_H
 
 #include "moe/dialect/exec/MoeExecOps.h"
+#include "moe/dialect/semantics/Router.h"
 
 #include "llvm/ADT/MapVector.h"
 
@@ -31,6 +32,11 @@ struct RouteRows {
 
 /// The last dimension of a tensor.
 int64_t lastDim(mlir::Value tensor);
+
+/// The formulas that a normalize step applies to its picks: of those that
+/// divide by a norm term and root, unless they are the value itself; of the
+/// others what turns a value, less the maximum of a softmax, into a score.
+llvm::SmallVector<semantics::Expr> formulasOf(const semantics::NormStep &step);
 
 } // namespace moe
 

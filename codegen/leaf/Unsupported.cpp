@@ -264,9 +264,11 @@ std::string moe::leaf::whyIndexUnsupported(exec::KernelOp kernel) {
     if (!returned(op.getKeptIds()) &&
         (!op.getKeptIds().hasOneUse() || !returned(group.getGroups())))
       return "the ids of moe.capacity have several readers and no buffer";
-    if (!isa<BlockArgument>(op.getIds()) ||
-        !isa<BlockArgument>(op.getWeights()))
-      return "moe.capacity reads what another op of its kernel makes";
+    for (Value operand : op->getOperands())
+      if (!isa<BlockArgument>(operand) &&
+          (operand == op.getIds() || operand == op.getWeights() ||
+           (!constantOf(operand) && !splatOf(operand))))
+        return "moe.capacity reads what another op of its kernel makes";
   }
   for (auto op : body.getOps<GroupOp>())
     if (!isa<BlockArgument>(op.getIds()) && !constantOf(op.getIds()) &&

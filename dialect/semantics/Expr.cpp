@@ -74,6 +74,7 @@ Expr operator*(double a, Expr b) { return Expr::constant(a) * std::move(b); }
 Expr operator/(double a, Expr b) { return Expr::constant(a) / std::move(b); }
 
 Expr exp(Expr a) { return Expr::unary(Expr::Kind::Exp, std::move(a)); }
+Expr log(Expr a) { return Expr::unary(Expr::Kind::Log, std::move(a)); }
 Expr log1p(Expr a) { return Expr::unary(Expr::Kind::Log1p, std::move(a)); }
 Expr sqrt(Expr a) { return Expr::unary(Expr::Kind::Sqrt, std::move(a)); }
 Expr tanh(Expr a) { return Expr::unary(Expr::Kind::Tanh, std::move(a)); }
@@ -123,6 +124,8 @@ static double valueOf(const Expr::Node &node, const double (&operand)[4],
     return -operand[0];
   case Expr::Kind::Exp:
     return std::exp(operand[0]);
+  case Expr::Kind::Log:
+    return std::log(operand[0]);
   case Expr::Kind::Log1p:
     return std::log1p(operand[0]);
   case Expr::Kind::Sqrt:
@@ -232,6 +235,8 @@ static Text textOf(const Expr &expr) {
     return {"-" + operand(0).within(Atom), Sign};
   case Expr::Kind::Exp:
     return call("exp");
+  case Expr::Kind::Log:
+    return call("log");
   case Expr::Kind::Log1p:
     return call("log1p");
   case Expr::Kind::Sqrt:

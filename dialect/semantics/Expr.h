@@ -38,6 +38,7 @@ public:
     Constant, ///< `value`
     Neg,
     Exp,
+    Log,
     Log1p, ///< log(1 + a), accurate for small a
     Sqrt,
     Tanh,
@@ -98,6 +99,7 @@ Expr operator*(Expr a, double b);
 Expr operator*(double a, Expr b);
 Expr operator/(double a, Expr b);
 Expr exp(Expr a);
+Expr log(Expr a);
 Expr log1p(Expr a);
 Expr sqrt(Expr a);
 Expr tanh(Expr a);

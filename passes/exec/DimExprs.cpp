@@ -258,9 +258,13 @@ DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
     auto group = combine.getGroups().getDefiningOp<GroupOp>();
     return group ? find(group.getIds(), 0) : none;
   }
-  if (auto select = dyn_cast<SelectOp>(op))
-    return position == 0 ? find(select.getScores(), 0)
-                         : constant(select.getSelect().getTopK());
+  if (auto select = dyn_cast<SelectOp>(op)) {
+    Found size = find(select.getScores(), 0);
+    // Only the tokens of an expert are more than they seem.
+    if (size.expr && position == 1)
+      size.expr = select.getSelect().getLimit().getPlaces(size.expr);
+    return size;
+  }
   if (auto weigh = dyn_cast<WeighOp>(op))
     return find(weigh.getIds(), position);
   if (isa<CapacityOp>(op))

@@ -32,6 +32,12 @@ std::string moe::kernelName(const KernelGroup &group,
     os << "route_" << logits.getDimSize(1);
     break;
   }
+  case KernelGroup::Kind::RouteExperts: {
+    auto scores = cast<RankedTensorType>(op->getOperand(0).getType());
+    os << (isa<SelectOp>(op) ? "pick_tokens_" : "weigh_tokens_")
+       << scores.getDimSize(1);
+    break;
+  }
   case KernelGroup::Kind::Index:
     os << "group";
     break;

@@ -8,6 +8,7 @@
 
 #include "moe/passes/exec/KernelPartition.h"
 
+#include "moe/dialect/MoeInterfaces.h"
 #include "moe/dialect/MoeOps.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -30,7 +31,7 @@ bool moe::isRepeatable(Operation *op) {
 
 static Kind kindOf(Operation *op) {
   if (isa<ScoreOp, SelectOp, WeighOp>(op))
-    return Kind::Route;
+    return isBatchDependent(op) ? Kind::RouteExperts : Kind::Route;
   if (isa<CapacityOp, CheckIdsOp, GroupOp, TilesOp, OffsetsOp,
           GroupsFromOffsetsOp>(op))
     return Kind::Index;
@@ -78,7 +79,7 @@ SmallVector<KernelGroup> moe::partition(Block &block,
     bool joins = (kind == Kind::Route || kind == Kind::Index) &&
                  at > lastCheck && groups[at].kind == kind;
     // weigh reads scores and ids; score may be absent, then they are siblings.
-    if (!joins && isa<WeighOp>(op))
+    if (!joins && kind == Kind::Route && isa<WeighOp>(op))
       if (auto it = groupOf.find(op.getOperand(1).getDefiningOp());
           it != groupOf.end() && groups[it->second].kind == kind &&
           static_cast<int>(it->second) >= std::max(at, lastCheck))

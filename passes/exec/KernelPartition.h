@@ -20,7 +20,8 @@ namespace moe {
 /// which are steps of their own.
 struct KernelGroup {
   enum class Kind {
-    Route,
+    Route,        ///< a task is a token
+    RouteExperts, ///< a task is an expert, which sees all tokens
     Index,
     Matmul,
     Combine,
@@ -34,8 +35,9 @@ struct KernelGroup {
 
 /// Groups the ops of a block. A router's score, select and weigh are one
 /// kernel, as is the index work of capacity, group and tiles; a matmul with its
-/// epilogue, a combine and an ordinary op are a kernel each. Constants, sizes,
-/// and what depends on parameters alone belong to no group.
+/// epilogue, a combine, a selection of tokens by experts and an ordinary op are
+/// a kernel each. Constants, sizes, and what depends on parameters alone belong
+/// to no group.
 llvm::SmallVector<KernelGroup> partition(mlir::Block &block,
                                          const WeightOnly &weights);
 

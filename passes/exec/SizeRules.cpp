@@ -98,14 +98,26 @@ void moe::forEachEqualSize(Operation *op, Visit visit) {
     return visitCombine(combine, visit);
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     return visitLinalg(linalgOp, visit);
-  if (auto select = dyn_cast<SelectOp>(op))
-    return visit({select.getIds(), 0}, {select.getScores(), 0});
+  if (auto select = dyn_cast<SelectOp>(op)) {
+    for (Value perToken :
+         {select.getGiven(), select.getNoise(), select.getValid()})
+      if (perToken)
+        visit({perToken, 0}, {select.getScores(), 0});
+    if (!select.getSelect().isPerExpert())
+      visit({select.getIds(), 0}, {select.getScores(), 0});
+    return;
+  }
   if (auto weigh = dyn_cast<WeighOp>(op)) {
-    visit({weigh.getIds(), 0}, {weigh.getScores(), 0});
+    if (!weigh.getByExpert())
+      visit({weigh.getIds(), 0}, {weigh.getScores(), 0});
     return alike(weigh.getWeights(), weigh.getIds(), visit);
   }
-  if (auto capacity = dyn_cast<CapacityOp>(op))
+  if (auto capacity = dyn_cast<CapacityOp>(op)) {
+    for (Value perToken : {capacity.getPriority(), capacity.getScores()})
+      if (perToken)
+        visit({perToken, 0}, {capacity.getIds(), 0});
     return alike(capacity.getWeights(), capacity.getIds(), visit);
+  }
   if (auto byTokens = dyn_cast<ByTokensOp>(op)) {
     for (Region &form : byTokens.getForms())
       for (auto [result, yielded] :

@@ -29,9 +29,28 @@ static int64_t pickedFrom(Value ids) {
   return scores ? cast<RankedTensorType>(scores.getType()).getDimSize(1) : 0;
 }
 
+static void checkBelow(OpBuilder &builder, Location loc, Value ids,
+                       int64_t experts) {
+  Type status = RankedTensorType::get({1}, builder.getI64Type());
+  auto check = CheckIdsOp::create(builder, loc, status, ids, experts);
+  RequireOp::create(builder, loc, check.getStatus(), kIdOutOfRange);
+}
+
+/// A selection that takes ids from operands passes on what names no expert; it
+/// is found in what the selection says, be it from a table or its index.
+template <typename OpT> static void checkGiven(OpT op) {
+  if (!op.getSelect().isGiven())
+    return;
+  OpBuilder builder(op);
+  builder.setInsertionPointAfter(op);
+  checkBelow(builder, op.getLoc(), op.getIds(), pickedFrom(op.getIds()));
+}
+
 namespace {
 struct CheckIdsPass : moe::impl::CheckIdsPassBase<CheckIdsPass> {
   void runOnOperation() override {
+    getOperation().walk([](RouteOp op) { checkGiven(op); });
+    getOperation().walk([](SelectOp op) { checkGiven(op); });
     getOperation().walk([](GroupOp op) {
       // A capacity only drops ids, but counts by them: they are checked first.
       Operation *reader = op;
@@ -45,10 +64,7 @@ struct CheckIdsPass : moe::impl::CheckIdsPassBase<CheckIdsPass> {
       if (picked != 0 && picked <= experts)
         return;
       OpBuilder builder(reader);
-      Type status = RankedTensorType::get({1}, builder.getI64Type());
-      auto check =
-          CheckIdsOp::create(builder, op.getLoc(), status, ids, experts);
-      RequireOp::create(builder, op.getLoc(), check.getStatus(), kIdOutOfRange);
+      checkBelow(builder, op.getLoc(), ids, experts);
     });
   }
 };

@@ -38,12 +38,19 @@ static void decompose(RouteOp op, OpBuilder &builder) {
   builder.setInsertionPoint(op);
   Location loc = op.getLoc();
   Value scores = scoresOf(op, builder);
-  auto select =
-      SelectOp::create(builder, loc, op.getIds().getType(), scores,
-                       op.getBias(), op.getGroupsAttr(), op.getSelectAttr());
+  auto select = SelectOp::create(builder, loc, op.getIds().getType(), scores,
+                                 op.getBias(), op.getTable(), op.getGiven(),
+                                 op.getNoise(), op.getValid(),
+                                 op.getGroupsAttr(), op.getSelectAttr());
+  UnitAttr byExpert;
+  if (op.getSelect().isPerExpert())
+    byExpert = builder.getUnitAttr();
+  IntegerAttr apart;
+  if (op.getApart())
+    apart = builder.getI64IntegerAttr(op.getSelect().getAlways());
   auto weigh = WeighOp::create(builder, loc, op.getWeights().getType(), scores,
-                               select.getIds(), op.getNormalizeAttr(),
-                               op.getScaleAttr());
+                               select.getIds(), op.getExpertScale(), byExpert,
+                               op.getNormalizeAttr(), op.getScaleAttr(), apart);
   op.getIds().replaceAllUsesWith(select.getIds());
   op.getWeights().replaceAllUsesWith(weigh.getWeights());
   if (op.getScores())

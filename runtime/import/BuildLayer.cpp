@@ -380,10 +380,9 @@ void LayerBuilder::buildBody(func::FuncOp function) {
   Value ids = route.getIds(), weights = route.getWeights();
   if (layer.capacity) {
     auto kept = CapacityOp::create(
-        builder, loc, ids.getType(), weights.getType(), ids, weights,
-        builder.getI64IntegerAttr(layer.capacity->perExpert),
-        CapacityOrderAttr::get(context, layer.capacity->order),
-        OverflowAttr::get(context, Overflow::Drop));
+        builder, loc, ids, weights,
+        CapacityLimitAttr::get(context, layer.capacity->perExpert),
+        layer.capacity->order);
     ids = kept.getKeptIds();
     weights = kept.getKeptWeights();
   }

@@ -29,30 +29,109 @@ static core::DType scoreType(Call &call, mlir::Type type) {
 // Routing
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// Operands of a selection as the reference takes them; what is absent stays
+/// empty.
+struct SelectArrays {
+  Array bias, noise;
+  std::vector<int64_t> table, given, valid;
+
+  reference::SelectOperands operands() const {
+    return {floatsOf(bias), floatsOf(noise), table, given, valid};
+  }
+};
+} // namespace
+
+/// Reads one operand, if it is there.
+static core::Status read(Call &call, mlir::Value operand, Array &to) {
+  if (!operand)
+    return core::Status::ok();
+  for (mlir::OpOperand &each : call.op()->getOpOperands())
+    if (each.get() == operand) {
+      core::Result<Array> array = call.array(each.getOperandNumber());
+      if (!array)
+        return array.takeError();
+      to = std::move(*array);
+      break;
+    }
+  return core::Status::ok();
+}
+
+static core::Status read(Call &call, mlir::Value operand,
+                         std::vector<int64_t> &to) {
+  Array array;
+  core::Status status = read(call, operand, array);
+  if (status && operand)
+    for (int64_t i = 0; i < array.size(); ++i)
+      to.push_back(array.data()[i].i);
+  return status;
+}
+
+/// The operands of a route or select; they have as many tokens as the scores.
+template <typename OpT>
+static core::Status readOperands(Call &call, OpT op, int64_t tokens,
+                                 SelectArrays &to) {
+  for (core::Status status :
+       {read(call, op.getBias(), to.bias), read(call, op.getNoise(), to.noise),
+        read(call, op.getTable(), to.table),
+        read(call, op.getGiven(), to.given),
+        read(call, op.getValid(), to.valid)})
+    if (!status)
+      return status;
+  auto rowsAgree = [&](mlir::Value operand, size_t elements) {
+    auto type = operand ? mlir::cast<mlir::RankedTensorType>(operand.getType())
+                        : mlir::RankedTensorType();
+    const int64_t width =
+        !type || type.getRank() == 1 ? 1 : type.getShape().back();
+    return !operand ? core::Status::ok()
+                    : sameSize(call, "tokens", tokens,
+                               static_cast<int64_t>(elements) / width);
+  };
+  for (core::Status status :
+       {rowsAgree(op.getNoise(), floatsOf(to.noise).size()),
+        rowsAgree(op.getGiven(), to.given.size()),
+        rowsAgree(op.getValid(), to.valid.size())})
+    if (!status)
+      return status;
+  return core::Status::ok();
+}
+
+/// Tokens that each expert picks.
+static int64_t placesOf(SelectAttr select, int64_t tokens) {
+  return semantics::capacityOf(select.getLimit().getSpec(), tokens);
+}
+
 static core::Status route(Call &call) {
   auto op = call.as<RouteOp>();
   core::Result<Array> logits = call.array(0);
   if (!logits)
     return logits.takeError();
-  Array bias;
-  if (op.getBias()) {
-    core::Result<Array> array = call.array(1);
-    if (!array)
-      return array.takeError();
-    bias = std::move(*array);
-  }
+  const int64_t tokens = logits->shape()[0], experts = logits->shape()[1];
+  SelectArrays operands;
+  Array expertScale;
+  if (core::Status status = readOperands(call, op, tokens, operands); !status)
+    return status;
+  if (core::Status status = read(call, op.getExpertScale(), expertScale);
+      !status)
+    return status;
   core::DType rounding =
       call.evaluator.exact() ? core::DType::F64 : core::DType::F32;
   if (std::optional<mlir::Type> type = op.getScoreType())
     rounding = scoreType(call, *type);
-  int64_t tokens = logits->shape()[0], experts = logits->shape()[1];
-  reference::Routed routed = reference::route(
-      op.getSpec(), floatsOf(*logits), floatsOf(bias), experts, rounding);
-  int64_t topK = op.getSelect().getTopK();
-  setInts(call, 0, {tokens, topK}, routed.ids);
-  setFloats(call, 1, {tokens, topK}, routed.weights);
+  semantics::RouterSpec spec = op.getSpec();
+  const bool byExpert = op.getSelect().isPerExpert();
+  if (byExpert)
+    spec.topK = placesOf(op.getSelect(), tokens);
+  core::Result<reference::Routed> routed =
+      reference::route(spec, floatsOf(*logits), operands.operands(), experts,
+                       rounding, floatsOf(expertScale));
+  if (!routed)
+    return faultAt(op, routed.error().id, routed.error().message);
+  const int64_t rows = byExpert ? experts : tokens;
+  setInts(call, 0, {rows, spec.slots()}, routed->ids);
+  setFloats(call, 1, {rows, spec.slots()}, routed->weights);
   if (op.getScores())
-    setFloats(call, 2, {tokens, experts}, routed.scores);
+    setFloats(call, 2, {tokens, experts}, routed->scores);
   return core::Status::ok();
 }
 
@@ -71,21 +150,22 @@ static core::Status select(Call &call) {
   core::Result<Array> scores = call.array(0);
   if (!scores)
     return scores.takeError();
-  Array bias;
-  if (op.getBias()) {
-    core::Result<Array> array = call.array(1);
-    if (!array)
-      return array.takeError();
-    bias = std::move(*array);
+  const int64_t tokens = scores->shape()[0], experts = scores->shape()[1];
+  if (op.getSelect().isPerExpert()) {
+    const int64_t places = placesOf(op.getSelect(), tokens);
+    setInts(call, 0, {experts, places},
+            reference::selectTokens(floatsOf(*scores), experts, places));
+    return core::Status::ok();
   }
-  semantics::RouterSpec spec;
-  spec.hasBias = static_cast<bool>(op.getBias());
-  if (GroupLimitAttr groups = op.getGroupsAttr())
-    spec.groups = groups.getSpec();
-  spec.topK = op.getSelect().getTopK();
-  setInts(call, 0, {scores->shape()[0], spec.topK},
-          reference::select(spec, floatsOf(*scores), floatsOf(bias),
-                            scores->shape()[1]));
+  SelectArrays operands;
+  if (core::Status status = readOperands(call, op, tokens, operands); !status)
+    return status;
+  semantics::RouterSpec spec = op.getSpec();
+  core::Result<std::vector<int32_t>> ids =
+      reference::select(spec, floatsOf(*scores), operands.operands(), experts);
+  if (!ids)
+    return faultAt(op, ids.error().id, ids.error().message);
+  setInts(call, 0, {tokens, spec.slots()}, *ids);
   return core::Status::ok();
 }
 
@@ -96,19 +176,20 @@ static core::Status weigh(Call &call) {
     return scores.takeError();
   if (!ids)
     return ids.takeError();
-  semantics::RouterSpec spec;
-  spec.topK = ids->shape()[1];
-  if (mlir::ArrayAttr steps = op.getNormalizeAttr())
-    for (NormAttr step : steps.getAsRange<NormAttr>())
-      spec.normalize.push_back(step.getSpec());
-  if (mlir::FloatAttr scale = op.getScaleAttr())
-    spec.scale = scale.getValueAsDouble();
-  if (core::Status status =
-          sameSize(call, "tokens", scores->shape()[0], ids->shape()[0]);
+  Array expertScale;
+  if (core::Status status = read(call, op.getExpertScale(), expertScale);
       !status)
     return status;
-  core::Result<std::vector<double>> weights = reference::weigh(
-      spec, floatsOf(*scores), intsOf(*ids), scores->shape()[1]);
+  const bool byExpert = op.getByExpert();
+  if (core::Status status =
+          sameSize(call, byExpert ? "experts" : "tokens",
+                   scores->shape()[byExpert ? 1 : 0], ids->shape()[0]);
+      !status)
+    return status;
+  core::Result<std::vector<double>> weights =
+      (byExpert ? reference::weighTokens : reference::weigh)(
+          op.getSpec(), floatsOf(*scores), intsOf(*ids), scores->shape()[1],
+          floatsOf(expertScale));
   if (!weights)
     return faultAt(op, weights.error().id, weights.error().message);
   setFloats(call, 0, ids->shape(), *weights);
@@ -122,16 +203,42 @@ static core::Status capacity(Call &call) {
     return ids.takeError();
   if (!weights)
     return weights.takeError();
-  if (core::Status status =
-          sameSize(call, "tokens", ids->shape()[0], weights->shape()[0]);
-      !status)
-    return status;
-  auto order = op.getOrder() == CapacityOrder::TokenMajor
-                   ? reference::CapacityOrder::TokenMajor
-                   : reference::CapacityOrder::RankMajor;
+  Array priority, places, scores;
+  for (core::Status status :
+       {read(call, op.getPriority(), priority),
+        read(call, op.getPlaces(), places), read(call, op.getScores(), scores),
+        sameSize(call, "tokens", ids->shape()[0], weights->shape()[0])})
+    if (!status)
+      return status;
+  reference::CapacitySpec spec;
+  spec.limit = op.getCap().getSpec();
+  spec.order = static_cast<reference::CapacityOrder>(op.getOrder());
+  spec.scope = op.getScope().value_or(0);
+  spec.recycle = op.getOverflow() == Overflow::Recycle;
+  if (NormAttr renorm = op.getRenormAttr())
+    spec.renorm = renorm.getSpec();
+  reference::CapacityOperands operands;
+  std::vector<int32_t> placeList;
+  if (op.getPriority()) {
+    operands.priority = floatsOf(priority);
+    if (core::Status status =
+            sameSize(call, "tokens", ids->shape()[0], priority.shape()[0]);
+        !status)
+      return status;
+  }
+  if (spec.recycle) {
+    placeList = intsOf(places);
+    operands.places = placeList;
+    operands.scores = floatsOf(scores);
+    operands.numExperts = scores.shape()[1];
+    if (core::Status status =
+            sameSize(call, "tokens", ids->shape()[0], scores.shape()[0]);
+        !status)
+      return status;
+  }
   core::Result<reference::Capped> kept =
-      reference::capacity(intsOf(*ids), floatsOf(*weights), ids->shape()[0],
-                          ids->shape()[1], op.getCapAttr().getInt(), order);
+      reference::capacity(spec, intsOf(*ids), floatsOf(*weights),
+                          ids->shape()[0], ids->shape()[1], operands);
   if (!kept)
     return faultAt(op, kept.error().id, kept.error().message);
   setInts(call, 0, ids->shape(), kept->ids);

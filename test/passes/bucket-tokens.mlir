@@ -132,3 +132,24 @@ module attributes {moe.target = #moe_test.target<buckets = [16]>} {
 func.func @no_target(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   return %x : tensor<?x4xf32>
 }
+
+// -----
+
+// A form sees all tokens of the call: what depends on the whole batch (capacity,
+// experts that pick tokens) stays in one piece, in every form.
+// CHECK-LABEL: func.func @batch_dependent
+// CHECK: moe.by_tokens
+// CHECK: moe.capacity %{{.*}}, %{{.*}} cap ceil(T * 1 / 4) order rank_major overflow drop : tensor<?x2xi32>, tensor<?x2xf32>
+// CHECK: moe.select %{{.*}} expert_top_k(4) : tensor<?x8xf32> -> tensor<8x4xi32>
+// CHECK: }, {
+// CHECK: moe.capacity %{{.*}}, %{{.*}} cap ceil(T * 1 / 4) order rank_major overflow drop : tensor<?x2xi32>, tensor<?x2xf32>
+// CHECK: moe.select %{{.*}} expert_top_k(4) : tensor<?x8xf32> -> tensor<8x4xi32>
+module attributes {moe.target = #moe_test.target<buckets = [16]>} {
+  func.func @batch_dependent(%s: tensor<?x8xf32> {moe.dims = ["T", "E"]}) -> (tensor<?x2xi32>, tensor<8x4xi32>) {
+    %i = moe.select %s top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>
+    %w = moe.weigh %s, %i : tensor<?x8xf32>, tensor<?x2xi32> -> tensor<?x2xf32>
+    %ci, %cw = moe.capacity %i, %w cap ceil(T * 1 / 4) order rank_major overflow drop : tensor<?x2xi32>, tensor<?x2xf32>
+    %t = moe.select %s expert_top_k(4) : tensor<?x8xf32> -> tensor<8x4xi32>
+    return %ci, %t : tensor<?x2xi32>, tensor<8x4xi32>
+  }
+}

@@ -65,3 +65,23 @@ func.func @capacity_of_given(%i: tensor<?x2xi32>, %w: tensor<?x2xf32>) -> !moe.g
   %g = moe.group %di : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
   return %g : !moe.groups<experts = 8, ragged>
 }
+
+// -----
+
+// What a table or a caller gives is checked where it is taken, once, also when
+// no group follows.
+// CHECK-LABEL: func.func @table
+// CHECK-NEXT: %[[I:.*]] = moe.select %{{.*}} table
+// CHECK-NEXT: %[[S:.*]] = moe.check_ids %[[I]] experts 8 : tensor<?x2xi32> -> tensor<1xi64>
+// CHECK-NEXT: moe.require %[[S]] error 708 : tensor<1xi64>
+// CHECK-NEXT: %[[J:.*]], %{{.*}} = moe.route %{{.*}} select extern
+// CHECK-NEXT: %[[R:.*]] = moe.check_ids %[[J]] experts 8 : tensor<?x2xi32> -> tensor<1xi64>
+// CHECK-NEXT: moe.require %[[R]] error 708 : tensor<1xi64>
+// CHECK-NEXT: moe.group %[[J]]
+// CHECK-NEXT: return
+func.func @table(%s: tensor<?x8xf32>, %t: tensor<32x2xi64>, %x: tensor<?xi32>, %e: tensor<?x2xi32>) -> (tensor<?x2xi32>, !moe.groups<experts = 8, ragged>) {
+  %i = moe.select %s table(%t[%x]) : tensor<?x8xf32>, tensor<32x2xi64>, tensor<?xi32> -> tensor<?x2xi32>
+  %j, %w = moe.route %s select extern(%e) : tensor<?x8xf32>, tensor<?x2xi32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %g = moe.group %j : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+  return %i, %g : tensor<?x2xi32>, !moe.groups<experts = 8, ragged>
+}

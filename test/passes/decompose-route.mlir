@@ -81,3 +81,24 @@ func.func @nested(%l: tensor<?x8xf32>, %c: i1) -> tensor<?x1xi32> {
   }
   return %r : tensor<?x1xi32>
 }
+
+// Operands go to the part that reads them.
+// CHECK-LABEL: func.func @operands
+// CHECK-SAME: (%[[L:.*]]: tensor<?x8xf32>, %[[B:.*]]: tensor<6xf32>, %[[V:.*]]: tensor<?xi1>, %[[A:.*]]: tensor<8xf32>)
+// CHECK-NEXT: %[[I:.*]] = moe.select %[[L]] bias %[[B]] top_k(2) always(2) valid(%[[V]]) : tensor<?x8xf32>, tensor<6xf32>, tensor<?xi1> -> tensor<?x4xi32>
+// CHECK-NEXT: %[[W:.*]] = moe.weigh %[[L]], %[[I]] normalize l1 scale 2.0 expert_scale %[[A]] apart 2 : tensor<?x8xf32>, tensor<?x4xi32>, tensor<8xf32> -> tensor<?x4xf32>
+// CHECK-NEXT: return %[[I]], %[[W]]
+func.func @operands(%l: tensor<?x8xf32>, %b: tensor<6xf32>, %v: tensor<?xi1>, %a: tensor<8xf32>) -> (tensor<?x4xi32>, tensor<?x4xf32>) {
+  %i, %w = moe.route %l bias %b select top_k(2) always(2 apart) valid(%v) normalize l1 scale 2.0 expert_scale %a
+    : tensor<?x8xf32>, tensor<6xf32>, tensor<?xi1>, tensor<8xf32> -> tensor<?x4xi32>, tensor<?x4xf32>
+  return %i, %w : tensor<?x4xi32>, tensor<?x4xf32>
+}
+
+// CHECK-LABEL: func.func @by_expert
+// CHECK-NEXT: %[[S:.*]] = moe.score softmax
+// CHECK-NEXT: %[[I:.*]] = moe.select %[[S]] expert_top_k(ceil(T * 2 / 8)) : tensor<?x8xf32> -> tensor<8x?xi32>
+// CHECK-NEXT: moe.weigh %[[S]], %[[I]] by expert : tensor<?x8xf32>, tensor<8x?xi32> -> tensor<8x?xf32>
+func.func @by_expert(%l: tensor<?x8xf32>) -> (tensor<8x?xi32>, tensor<8x?xf32>) {
+  %i, %w = moe.route %l score softmax select expert_top_k(ceil(T * 2 / 8)) : tensor<?x8xf32> -> tensor<8x?xi32>, tensor<8x?xf32>
+  return %i, %w : tensor<8x?xi32>, tensor<8x?xf32>
+}

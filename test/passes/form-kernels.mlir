@@ -244,3 +244,33 @@ module attributes {moe.target = #moe_test.target} {
   }
   func.func private @declared(%x: tensor<4xf32>) -> tensor<4xf32>
 }
+
+// -----
+
+// A task of a router's kernel is a token, and sees no other: where experts pick
+// tokens the selection is a kernel of its own, whose task is an expert. How many
+// they pick is an expression of the tokens.
+// CHECK-LABEL: moe_exec.program @expert_choice
+// CHECK: bytes affine_map<(d0) -> (((d0 * 2 + 7) floordiv 8) * 32)>
+// CHECK: moe_exec.launch @[[SCORE:route_8.*]] tasks affine_map<(d0) -> (d0)>
+// CHECK: moe_exec.launch @[[PICK:pick_tokens_8.*]] tasks
+// CHECK: moe_exec.launch @[[WEIGH:weigh_tokens_8.*]] tasks
+// CHECK: moe_exec.kernel @[[SCORE]]
+// CHECK-NEXT: moe.score
+// CHECK-NEXT: moe_exec.return
+// CHECK: moe_exec.kernel @[[PICK]]
+// CHECK-NEXT: moe.select
+// CHECK-NEXT: moe_exec.return
+// CHECK: moe_exec.kernel @[[WEIGH]]
+// CHECK-NEXT: moe.weigh
+// CHECK-NEXT: moe_exec.return
+module attributes {moe.target = #moe_test.target} {
+  func.func @expert_choice(%l: tensor<?x8xf32> {moe.dims = ["T", "E"]}) -> tensor<8xf32> {
+    %s = moe.score softmax %l : tensor<?x8xf32> -> tensor<?x8xf32>
+    %i = moe.select %s expert_top_k(ceil(T * 2 / 8)) : tensor<?x8xf32> -> tensor<8x?xi32>
+    %w = moe.weigh %s, %i by expert : tensor<?x8xf32>, tensor<8x?xi32> -> tensor<8x?xf32>
+    %zero = arith.constant dense<0.0> : tensor<8xf32>
+    %sum = linalg.reduce { arith.addf } ins(%w : tensor<8x?xf32>) outs(%zero : tensor<8xf32>) dimensions = [1]
+    return %sum : tensor<8xf32>
+  }
+}

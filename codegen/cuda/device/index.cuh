@@ -137,13 +137,22 @@ MOE_DEVICE void groupSlots(i32 slots, IdOf idOf, i32 *offsets, i32 *slotOfRow,
   syncBlock();
 }
 
-/// Limits every expert to `cap` slots, by slots or by ranks (every token's
-/// first slot before any second). keep(slot, id) gets the id, or -1.
+/// max((tokens * factor + addend) / divisor, minimum), up to a multiple.
+MOE_DEVICE i64 capacityOf(i64 tokens, i64 factor, i64 addend, i64 divisor,
+                          i64 minimum, i64 multipleOf) {
+  const i64 places = max((tokens * factor + addend) / divisor, minimum);
+  return (places + multipleOf - 1) / multipleOf * multipleOf;
+}
+
+/// Limits every expert to `cap` of the slots of `tokens` from `first` on, by
+/// slots or by ranks (every token's first slot before any second). keep(slot,
+/// id) gets the id, or -1.
 template <int Experts, int Warps, bool RankMajor, class Keep>
-MOE_DEVICE void limitSlots(i32 tokens, i32 slotsPerToken, i64 cap,
+MOE_DEVICE void limitSlots(i32 first, i32 tokens, i32 slotsPerToken, i64 cap,
                            const i32 *ids, Keep keep) {
   auto slotOf = [&](i32 v) {
-    return RankMajor ? v % tokens * slotsPerToken + v / tokens : v;
+    return first * slotsPerToken +
+           (RankMajor ? v % tokens * slotsPerToken + v / tokens : v);
   };
   auto keyOf = [&](i32 v) {
     const i32 id = load(ids + slotOf(v));
@@ -154,6 +163,79 @@ MOE_DEVICE void limitSlots(i32 tokens, i32 slotsPerToken, i64 cap,
       [&](i32 v, i32 expert, i32 rank) {
         keep(slotOf(v), expert >= 0 && rank < cap ? expert : -1);
       });
+}
+
+/// The same in descending order of a value, NaN last, ties by slots; ByRank:
+/// within a rank. Each slot counts those that come before it.
+template <int Experts, int Warps, bool ByRank, class Value, class Keep>
+MOE_DEVICE void limitByValue(i32 first, i32 tokens, i32 slotsPerToken, i64 cap,
+                             const i32 *ids, Value value, Keep keep) {
+  const i32 begin = first * slotsPerToken;
+  const i32 end = begin + tokens * slotsPerToken;
+  auto isHigher = [](f32 x, f32 y) { return x > y || (x == x && y != y); };
+  for (i32 slot = begin + i32(threadIdx.x); slot < end; slot += 32 * Warps) {
+    const i32 id = load(ids + slot), rank = slot % slotsPerToken;
+    const f32 mine = value(slot);
+    i64 before = 0;
+    for (i32 other = begin; other < end; ++other) {
+      const f32 theirs = value(other);
+      const bool tie = !isHigher(mine, theirs) && other < slot;
+      bool earlier = isHigher(theirs, mine) || tie;
+      const i32 otherRank = other % slotsPerToken;
+      if (ByRank)
+        earlier = otherRank < rank || (otherRank == rank && earlier);
+      before += load(ids + other) == id && earlier;
+    }
+    keep(slot, u32(id) < u32(Experts) && before < cap ? id : -1);
+  }
+  syncBlock();
+}
+
+/// Free places of a list, in its order, go to the slots that were dropped, in
+/// theirs: give(slot, expert). By one thread: each place depends on the last.
+template <int Experts, int Warps, class PlaceAt, class Give>
+MOE_DEVICE void recycleSlots(i32 slots, i64 cap, const i32 *ids,
+                             const i32 *kept, i32 length, PlaceAt placeAt,
+                             Give give) {
+  if (threadIdx.x == 0) {
+    i32 slot = 0;
+    for (i32 i = 0; i < length; ++i) {
+      const i64 place = placeAt(i);
+      if (place < 0 || place >= Experts * cap)
+        continue;
+      const i32 expert = i32(place / cap);
+      i64 wanted = 0;
+      for (i32 other = 0; other < slots && wanted < cap; ++other)
+        wanted += load(ids + other) == expert;
+      if (place % cap < wanted)
+        continue;
+      while (slot < slots &&
+             (u32(load(ids + slot)) >= u32(Experts) || load(kept + slot) >= 0))
+        ++slot;
+      if (slot == slots)
+        break;
+      give(slot++, expert);
+    }
+  }
+  syncBlock();
+}
+
+/// The weights of each token's slots that are kept divided by their norm.
+template <int Warps, class Weight, class Term, class Norm, class Put>
+MOE_DEVICE void renormSlots(i32 tokens, i32 slotsPerToken, const i32 *kept,
+                            Weight weight, Term term, Norm norm, Put put) {
+  for (i32 t = threadIdx.x; t < tokens; t += 32 * Warps) {
+    const i32 begin = t * slotsPerToken, end = begin + slotsPerToken;
+    f32 sum = 0;
+    for (i32 slot = begin; slot < end; ++slot)
+      if (load(kept + slot) >= 0)
+        sum += term(weight(slot));
+    const f32 by = norm(sum);
+    for (i32 slot = begin; slot < end; ++slot)
+      if (load(kept + slot) >= 0)
+        put(slot, weight(slot) / by);
+  }
+  syncBlock();
 }
 
 /// The first slot whose id is not in [-1, Experts); -1 if there is none.

@@ -22,7 +22,7 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_80">} {
   // CHECK: extern "C" __global__ void __launch_bounds__(1024)
   // CHECK-NEXT: index(const i32 *x0, const bf16 *x1, i64 *y0, bf16 *y1,
   // CHECK: checkIds<8, 32>(d0 * 2, [&](i32 slot) { return load(x0 + slot); }, y0);
-  // CHECK-NEXT: limitSlots<8, 32, true>(d0, 2, 3, x0,
+  // CHECK-NEXT: limitSlots<8, 32, true>(0, d0, 2, 3, x0,
   // CHECK-NEXT: store(rowOfSlot + slot, id); store(y1 + slot, id < 0 ? bf16{0x0} : load(x1 + slot));
   // CHECK-NEXT: groupSlots<8, 0, 8, 32>(d0 * 2, [&](i32 slot) { return load(rowOfSlot + slot); }, offsets, slotOfRow, rowOfSlot);
   // CHECK-NEXT: copyOffsets<8, 32>(offsets, y2);

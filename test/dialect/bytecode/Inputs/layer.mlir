@@ -33,3 +33,14 @@ func.func @layer(%x: tensor<?x64xbf16> {moe.name = "hidden_states", moe.dims = [
   %y = moe.combine %o by %g weights %kept_w acc f32 order slot : (tensor<?x64xbf16>, !moe.groups<experts = 8, ragged>, tensor<?x2xf32>) -> tensor<?x64xbf16>
   return %y, %ids : tensor<?x64xbf16>, tensor<?x2xi32>
 }
+func.func @routers(%l: tensor<?x8xf32>, %t: tensor<32x2xi64>, %x: tensor<?xi32>, %n: tensor<?x7xf32>, %v: tensor<?xi1>, %a: tensor<8xf32>, %p: tensor<?xf32>)
+    -> (tensor<?x2xi32>, tensor<?x3xi32>, tensor<8x?xi32>) {
+  %i, %w = moe.route %l score relu select table(%t[%x]) valid(%v) normalize lp(2.0, eps 0.125 max) expert_scale %a
+    : tensor<?x8xf32>, tensor<32x2xi64>, tensor<?xi32>, tensor<?xi1>, tensor<8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %ci, %cw = moe.capacity %i, %w cap ceil(T * 10 / 32) minimum 4 multiple_of 8 scope 16 order priority by %p : tensor<?xf32> overflow drop renorm l1
+    : tensor<?x2xi32>, tensor<?x2xf32>
+  %j, %u = moe.route %l select top_k(2) always(1 apart) noise gumbel(%n) normalize masked_softmax(0.25)
+    : tensor<?x8xf32>, tensor<?x7xf32> -> tensor<?x3xi32>, tensor<?x3xf32>
+  %k, %q = moe.route %l select expert_top_k(nearest(T * 1 / 4)) : tensor<?x8xf32> -> tensor<8x?xi32>, tensor<8x?xf32>
+  return %ci, %j, %k : tensor<?x2xi32>, tensor<?x3xi32>, tensor<8x?xi32>
+}

@@ -199,11 +199,12 @@ TEST(IndexKernelTest, CapacityInBothOrders) {
         std::vector<int32_t> ids = randomIds(2 * tokens, 5, random);
         std::vector<double> weights =
             randomValues(DType::F32, 2 * tokens, random);
-        auto want =
-            reference::capacity(ids, weights, tokens, 2, 3,
-                                std::string(order) == "rank_major"
-                                    ? reference::CapacityOrder::RankMajor
-                                    : reference::CapacityOrder::TokenMajor);
+        auto want = reference::capacity(
+            {.limit = {.minimum = 3},
+             .order = std::string(order) == "rank_major"
+                          ? reference::CapacityOrder::RankMajor
+                          : reference::CapacityOrder::TokenMajor},
+            ids, weights, tokens, 2);
         ASSERT_TRUE(want);
         plan::Groups groups;
         ASSERT_FALSE(plan::makeGroups(want->ids, 5, groups));

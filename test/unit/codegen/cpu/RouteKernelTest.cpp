@@ -142,9 +142,11 @@ void check(const Router &r, const LoweredKernels &kernels,
   if (r.score)
     buffers.push_back(&s);
   kernels.run("route", buffers, {tokens}, random);
-  reference::Routed want = reference::route(
-      r.spec, l.values(), r.spec.hasBias ? b.values() : std::vector<double>(),
-      r.experts, r.score ? r.scores : r.logits);
+  const std::vector<double> biases =
+      r.spec.hasBias ? b.values() : std::vector<double>();
+  reference::Routed want =
+      *reference::route(r.spec, l.values(), {.bias = biases}, r.experts,
+                        r.score ? r.scores : r.logits);
   ASSERT_EQ(ids.ints(), want.ids);
   auto close = [](double got, double expected, DType dtype) {
     const double tolerance = dtype == DType::BF16 ? 4e-3 : 4e-6;

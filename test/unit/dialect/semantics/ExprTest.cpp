@@ -54,6 +54,7 @@ TEST(Expr, UnaryKinds) {
   for (double v : {0.0, 1e-30, 1e-12, 0.3, 4.0, infinity}) {
     EXPECT_EQ(eval(sqrt(x0), {v}), std::sqrt(v));
     EXPECT_EQ(eval(log1p(x0), {v}), std::log1p(v));
+    EXPECT_EQ(eval(log(exp(x0)), {v}), std::log(std::exp(v)));
   }
   EXPECT_TRUE(std::isnan(eval(sqrt(x0), {-1})));
 }
@@ -159,6 +160,7 @@ TEST(Expr, Text) {
   EXPECT_EQ((-Expr::constant(1.5)).str(), "-1.5");
   EXPECT_EQ(min(x0 + x1, max(Expr::param(0), tanh(x2))).str(),
             "min(x0 + x1, max(p0, tanh(x2)))");
+  EXPECT_EQ(log(x0).str(), "log(x0)");
   EXPECT_EQ((erf(x0) + log1p(x1) + sqrt(x2)).str(),
             "erf(x0) + log1p(x1) + sqrt(x2)");
   EXPECT_EQ(Expr::selectGt(x0, Expr::constant(20), sqrt(x0), x1 + x2).str(),

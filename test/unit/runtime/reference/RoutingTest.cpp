@@ -104,6 +104,15 @@ TEST(Score, OthersAreElementwise) {
 // select
 //===----------------------------------------------------------------------===//
 
+/// Picks by score and bias alone.
+Ids pick(const RouterSpec &spec, const Doubles &scores, const Doubles &bias,
+         int64_t numExperts) {
+  return *select(spec, scores, {.bias = bias}, numExperts);
+}
+Routed routed(const RouterSpec &spec, const Doubles &logits,
+              const Doubles &bias, int64_t numExperts, core::DType type) {
+  return *route(spec, logits, {.bias = bias}, numExperts, type);
+}
 /// Selection of one token by sorting. NaN is dropped, not ranked.
 Ids selectOf(const RouterSpec &spec, Doubles z) {
   struct Entry {
@@ -185,7 +194,7 @@ TEST(Select, AgreesWithASort) {
     if (round % 2)
       for (int64_t e = 0; e < numExperts; ++e)
         bias.push_back((double(random() % 9) - 6) / 4);
-    Ids got = select(spec, scores, bias, numExperts), want;
+    Ids got = pick(spec, scores, bias, numExperts), want;
     for (int64_t t = 0; t < numTokens; ++t) {
       Doubles z(scores.begin() + t * numExperts,
                 scores.begin() + (t + 1) * numExperts);
@@ -206,34 +215,34 @@ TEST(Select, AgreesWithASort) {
 
 TEST(Select, TiesGoToTheLowestIndexInDescendingOrder) {
   RouterSpec spec{.topK = 4};
-  EXPECT_EQ(select(spec, Doubles{1, 3, 2, 3, 2, 1}, {}, 6), (Ids{1, 3, 2, 4}));
-  EXPECT_EQ(select(spec, Doubles{0, -0.0, 0, -0.0}, {}, 4), (Ids{0, 1, 2, 3}));
+  EXPECT_EQ(pick(spec, Doubles{1, 3, 2, 3, 2, 1}, {}, 6), (Ids{1, 3, 2, 4}));
+  EXPECT_EQ(pick(spec, Doubles{0, -0.0, 0, -0.0}, {}, 4), (Ids{0, 1, 2, 3}));
 }
 
 TEST(Select, NaNIsNeverPickedAndMinusInfinityIs) {
   RouterSpec spec{.topK = 3};
-  EXPECT_EQ(select(spec, Doubles{nan, -infinity, nan, 5}, {}, 4),
+  EXPECT_EQ(pick(spec, Doubles{nan, -infinity, nan, 5}, {}, 4),
             (Ids{3, 1, -1}));
-  EXPECT_EQ(select(spec, Doubles{nan, nan, nan}, {}, 3), (Ids{-1, -1, -1}));
+  EXPECT_EQ(pick(spec, Doubles{nan, nan, nan}, {}, 3), (Ids{-1, -1, -1}));
   // A bias can make a NaN as well.
-  EXPECT_EQ(select(spec, Doubles{infinity, 1, 2}, Doubles{-infinity, 0, 0}, 3),
+  EXPECT_EQ(pick(spec, Doubles{infinity, 1, 2}, Doubles{-infinity, 0, 0}, 3),
             (Ids{2, 1, -1}));
 }
 
 TEST(Select, GroupTiesGoToTheLowestGroup) {
   RouterSpec spec{.groups = GroupLimit{.numGroups = 3, .keep = 1, .topSum = 2},
                   .topK = 2};
-  EXPECT_EQ(select(spec, Doubles{0, 1, 2, 2, 3, 1}, {}, 6), (Ids{2, 3}));
+  EXPECT_EQ(pick(spec, Doubles{0, 1, 2, 2, 3, 1}, {}, 6), (Ids{2, 3}));
 }
 
 TEST(Select, AGroupScoreIsTheSumOfItsHighest) {
   RouterSpec spec{.groups = GroupLimit{.numGroups = 2, .keep = 1}, .topK = 1};
   Doubles scores = {9, 0, 0, 5, 5, 5};
-  EXPECT_EQ(select(spec, scores, {}, 6), (Ids{0}));
+  EXPECT_EQ(pick(spec, scores, {}, 6), (Ids{0}));
   spec.groups->topSum = 2;
-  EXPECT_EQ(select(spec, scores, {}, 6), (Ids{3}));
+  EXPECT_EQ(pick(spec, scores, {}, 6), (Ids{3}));
   // Of score and bias, not of the score alone.
-  EXPECT_EQ(select(spec, scores, Doubles{1, 1, 0, 0, 0, 0}, 6), (Ids{0}));
+  EXPECT_EQ(pick(spec, scores, Doubles{1, 1, 0, 0, 0, 0}, 6), (Ids{0}));
 }
 
 TEST(Select, FillsDifferWhenBiasedScoresAreNegative) {
@@ -244,9 +253,9 @@ TEST(Select, FillsDifferWhenBiasedScoresAreNegative) {
                                        .topSum = 1,
                                        .fill = GroupFill::NegInf},
                   .topK = 2};
-  EXPECT_EQ(select(spec, scores, bias, 4), (Ids{0, 1}));
+  EXPECT_EQ(pick(spec, scores, bias, 4), (Ids{0, 1}));
   spec.groups->fill = GroupFill::Zero;
-  EXPECT_EQ(select(spec, scores, bias, 4), (Ids{0, 2}));
+  EXPECT_EQ(pick(spec, scores, bias, 4), (Ids{0, 2}));
 
   std::mt19937 random(5);
   std::normal_distribution<double> normal;
@@ -261,9 +270,9 @@ TEST(Select, FillsDifferWhenBiasedScoresAreNegative) {
         v = negative ? -0.3 + 0.2 * normal(random)
                      : std::abs(0.2 * normal(random));
       limit.fill = GroupFill::NegInf;
-      Ids negInf = select({.groups = limit, .topK = 6}, s, b, 16);
+      Ids negInf = pick({.groups = limit, .topK = 6}, s, b, 16);
       limit.fill = GroupFill::Zero;
-      Ids zero = select({.groups = limit, .topK = 6}, s, b, 16);
+      Ids zero = pick({.groups = limit, .topK = 6}, s, b, 16);
       differing += negInf != zero;
     }
     if (negative)
@@ -285,8 +294,93 @@ TEST(Select, KeepingAllGroupsIsHavingNone) {
                    .keep = 4,
                    .topSum = 2,
                    .fill = round % 2 ? GroupFill::Zero : GroupFill::NegInf};
-    ASSERT_EQ(select(all, scores, {}, 12), select(plain, scores, {}, 12));
+    ASSERT_EQ(pick(all, scores, {}, 12), pick(plain, scores, {}, 12));
   }
+}
+
+TEST(Select, APrefixReachesP) {
+  RouterSpec spec{.topK = 3, .select = {SelectKind::TopP, 0.75}};
+  EXPECT_EQ(pick(spec, Doubles{0.125, 0.5, 0.25, 0.125}, {}, 4),
+            (Ids{1, 2, -1}));
+  // One at least, and all that can be picked if p is never reached.
+  spec.select.bound = 0.4;
+  EXPECT_EQ(pick(spec, Doubles{0.125, 0.5, 0.25, 0.125}, {}, 4),
+            (Ids{1, -1, -1}));
+  spec.select.bound = 9;
+  EXPECT_EQ(pick(spec, Doubles{0.125, 0.5, nan, 0.125}, {}, 4), (Ids{1, 0, 3}));
+}
+
+TEST(Select, AThresholdIsExclusive) {
+  RouterSpec spec{.topK = 3, .select = {SelectKind::Threshold, 0.5}};
+  EXPECT_EQ(pick(spec, Doubles{0.5, 2, nan, 0.75}, {}, 4), (Ids{1, 3, -1}));
+  // Of score and bias.
+  EXPECT_EQ(pick(spec, Doubles{0.5, 2, 0, 0}, Doubles{0.25, -2, 0, 0}, 4),
+            (Ids{0, -1, -1}));
+}
+
+TEST(Select, AllAndAlwaysAreInTheOrderOfIndices) {
+  RouterSpec spec{.topK = 4, .select = {.kind = SelectKind::All}};
+  EXPECT_EQ(pick(spec, Doubles{0, nan, 5, 1}, {}, 4), (Ids{0, -1, 2, 3}));
+  RouterSpec always{.topK = 1, .select = {.always = 2}};
+  EXPECT_EQ(pick(always, Doubles{0, 1, 9, 9, 3, 4, nan, 5}, {}, 4),
+            (Ids{1, 2, 3, 1, -1, 3}));
+}
+
+TEST(Select, NoiseMovesPicksAndNotWeights) {
+  Doubles scores = {3, 2, 1}, noise = {0, 0, 5};
+  RouterSpec spec{.topK = 2, .select = {.noise = NoiseKind::Gumbel}};
+  EXPECT_EQ(*select(spec, scores, {.noise = noise}, 3), (Ids{2, 0}));
+  spec.select.noise = NoiseKind::SecondGumbel;
+  EXPECT_EQ(*select(spec, scores, {.noise = noise}, 3), (Ids{0, 2}));
+  expectNear(*weigh(spec, scores, Ids{0, 2}, 3), {3, 1});
+  spec.select.noise = NoiseKind::SecondBernoulli;
+  EXPECT_EQ(*select(spec, scores, {.noise = Doubles{3.9}}, 3), (Ids{0, 1}));
+  EXPECT_EQ(*select(spec, scores, {.noise = Doubles{4}}, 3), (Ids{0, -1}));
+}
+
+using Longs = std::vector<int64_t>;
+
+TEST(Select, TablesAreReadByTokenId) {
+  RouterSpec spec{.topK = 2, .select = {.kind = SelectKind::Table}};
+  Longs table = {0, 1, 2, -1, 1, 0};
+  EXPECT_EQ(
+      *select(spec, Doubles(9), {.table = table, .given = Longs{1, -1, 2}}, 3),
+      (Ids{2, -1, -1, -1, 1, 0}));
+  EXPECT_EQ(
+      *select(spec, Doubles(6),
+              {.table = table, .given = Longs{1, 2}, .valid = Longs{0, 1}}, 3),
+      (Ids{-1, -1, 1, 0}));
+}
+
+TEST(Select, RefusesGivenIdsOutOfRange) {
+  auto message = [](SelectKind kind, Longs table, Longs given) {
+    auto result = select({.topK = 2, .select = {.kind = kind}}, Doubles(6),
+                         {.table = table, .given = given}, 3);
+    EXPECT_FALSE(bool(result));
+    EXPECT_EQ(result.error().id, core::ErrorId::IdOutOfRange);
+    return result.error().message;
+  };
+  EXPECT_EQ(message(SelectKind::Extern, {}, {0, 1, 2, 3}),
+            "expects ids in [-1, 3), got 3 at slot 3");
+  EXPECT_EQ(message(SelectKind::Extern, {}, {0, -2, 2, 1}),
+            "expects ids in [-1, 3), got -2 at slot 1");
+  EXPECT_EQ(message(SelectKind::Table, {0, 1, 2, 5000000000}, {0, 1}),
+            "expects ids in [-1, 3), got 5000000000 at slot 3");
+  EXPECT_EQ(message(SelectKind::Table, {0, 1, 2, 0}, {0, 2}),
+            "expects token ids in [-1, 2), got 2 at token 1");
+  EXPECT_EQ(message(SelectKind::Table, {0, 1, 2, 0}, {-2, 0}),
+            "expects token ids in [-1, 2), got -2 at token 0");
+}
+
+TEST(Select, ExpertsPickTokens) {
+  // Columns: 3 1 3, then 0 nan -1.
+  Doubles scores = {3, 0, 1, nan, 3, -1};
+  EXPECT_EQ(selectTokens(scores, 2, 2), (Ids{0, 2, 0, 2}));
+  EXPECT_EQ(selectTokens(scores, 2, 4), (Ids{0, 2, 1, -1, 0, 2, -1, -1}));
+  EXPECT_EQ(selectTokens({}, 2, 1), (Ids{-1, -1}));
+  RouterSpec spec{.scale = 2};
+  expectNear(*weighTokens(spec, scores, Ids{0, 2, 2, -1}, 2, Doubles{1, 10}),
+             {6, 6, -20, 0});
 }
 
 //===----------------------------------------------------------------------===//
@@ -352,6 +446,37 @@ TEST(Weigh, RefusesIdsOutOfRange) {
   EXPECT_EQ(result.error().message, "expects ids in [-1, 2), got 2 at slot 1");
 }
 
+TEST(Weigh, TheSparseMixerLooksAtWhatIsNear) {
+  RouterSpec spec{
+      .topK = 2,
+      .normalize = {{.kind = NormKind::MaskedSoftmax, .param = 0.2}}};
+  // 4 and 3 are within 0.4 of 4; of what is left of 3, 2 is, 1 is not.
+  double e = std::exp(-1.0);
+  expectNear(*weigh(spec, Doubles{1, 4, 2, 3}, Ids{1, 3}, 4),
+             {1 / (1 + e), 1 / (1 + e)});
+  // A zero is near zero.
+  expectNear(*weigh(spec, Doubles{0, 0, -1}, Ids{0, 1}, 3), {0.5, 1});
+}
+
+TEST(Weigh, PNorms) {
+  RouterSpec spec{.topK = 2, .normalize = {{.kind = NormKind::Lp, .param = 2}}};
+  expectNear(*weigh(spec, Doubles{3, -4}, Ids{0, 1}, 2), {0.6, -0.8});
+  spec.normalize[0].eps = 5;
+  spec.normalize[0].epsMode = EpsMode::Add;
+  expectNear(*weigh(spec, Doubles{3, -4}, Ids{0, 1}, 2), {0.3, -0.4});
+}
+
+TEST(Weigh, ScalesAreOfExperts) {
+  RouterSpec spec{.topK = 2, .scale = 2};
+  expectNear(*weigh(spec, Doubles{1, 2, 3}, Ids{2, 0}, 3, Doubles{10, 0, 5}),
+             {30, 20});
+  // Slots that are apart keep their scores.
+  spec.apart = 1;
+  spec.normalize = {{NormKind::L1}};
+  expectNear(*weigh(spec, Doubles{1, 2, 3}, Ids{2, 0}, 3, Doubles{10, 0, 5}),
+             {10, 1});
+}
+
 //===----------------------------------------------------------------------===//
 // route
 //===----------------------------------------------------------------------===//
@@ -366,8 +491,8 @@ TEST(Route, SoftmaxTopKL1IsTopKSoftmax) {
     Doubles logits(16);
     for (double &l : logits)
       l = normal(random);
-    Routed a = route(first, logits, {}, 16, core::DType::F64);
-    Routed b = route(last, logits, {}, 16, core::DType::F64);
+    Routed a = routed(first, logits, {}, 16, core::DType::F64);
+    Routed b = routed(last, logits, {}, 16, core::DType::F64);
     ASSERT_EQ(a.ids, b.ids);
     expectNear(a.weights, b.weights);
   }
@@ -385,20 +510,20 @@ TEST(Route, BiasSelectsAndDoesNotWeigh) {
                   .normalize = {{NormKind::L1, 1e-20, EpsMode::Add}},
                   .scale = 2.5};
   Doubles logits = {2, 1, 0, 0, -1, 0}, bias = {0, 0, 0, 0.9, 0.95, 0};
-  Routed routed = route(spec, logits, bias, 6, core::DType::F64);
+  Routed got = routed(spec, logits, bias, 6, core::DType::F64);
   // Sums of two: 0.88 + 0.73 against 0.5 + 0.9 + 0.27 + 0.95.
-  EXPECT_EQ(routed.ids, (Ids{3, 4}));
+  EXPECT_EQ(got.ids, (Ids{3, 4}));
   double s3 = 0.5, s4 = 1 / (1 + std::exp(1.0));
-  expectNear(routed.weights, {2.5 * s3 / (s3 + s4), 2.5 * s4 / (s3 + s4)});
-  expectNear(routed.scores, score(ScoreFn::Sigmoid, logits, 6));
+  expectNear(got.weights, {2.5 * s3 / (s3 + s4), 2.5 * s4 / (s3 + s4)});
+  expectNear(got.scores, score(ScoreFn::Sigmoid, logits, 6));
 }
 
 TEST(Route, ScoresAreRoundedBeforeAnythingReadsThem) {
   // Equal in bf16, where the first wins; Switch routes so.
   Doubles logits = {1, 1.0001};
   RouterSpec spec{.score = ScoreFn::Softmax};
-  EXPECT_EQ(route(spec, logits, {}, 2, core::DType::F32).ids, (Ids{1}));
-  Routed rounded = route(spec, logits, {}, 2, core::DType::BF16);
+  EXPECT_EQ(routed(spec, logits, {}, 2, core::DType::F32).ids, (Ids{1}));
+  Routed rounded = routed(spec, logits, {}, 2, core::DType::BF16);
   EXPECT_EQ(rounded.ids, (Ids{0}));
   EXPECT_EQ(rounded.weights, (Doubles{0.5}));
   EXPECT_EQ(rounded.scores, (Doubles{0.5, 0.5}));
@@ -407,74 +532,10 @@ TEST(Route, ScoresAreRoundedBeforeAnythingReadsThem) {
 TEST(Route, ANaNLogitUnderSoftmaxLeavesTheTokenWithoutExperts) {
   RouterSpec spec{
       .score = ScoreFn::Softmax, .topK = 2, .normalize = {{NormKind::L1}}};
-  Routed routed =
-      route(spec, Doubles{1, nan, 3, 0, 0, 0}, {}, 3, core::DType::F32);
-  EXPECT_EQ(routed.ids, (Ids{-1, -1, 0, 1}));
-  EXPECT_EQ(routed.weights, (Doubles{0, 0, 0.5, 0.5}));
-}
-
-//===----------------------------------------------------------------------===//
-// capacity
-//===----------------------------------------------------------------------===//
-
-TEST(Capacity, OrdersDiffer) {
-  // Two tokens, two choices each, one place an expert.
-  Ids ids = {0, 1, 1, 0};
-  Doubles weights = {0.75, 0.25, 0.625, 0.375};
-  Capped token = *capacity(ids, weights, 2, 2, 1, CapacityOrder::TokenMajor);
-  EXPECT_EQ(token.ids, (Ids{0, 1, -1, -1}));
-  EXPECT_EQ(token.weights, (Doubles{0.75, 0.25, 0, 0}));
-  Capped rank = *capacity(ids, weights, 2, 2, 1, CapacityOrder::RankMajor);
-  EXPECT_EQ(rank.ids, (Ids{0, -1, 1, -1}));
-  EXPECT_EQ(rank.weights, (Doubles{0.75, 0, 0.625, 0}));
-}
-
-TEST(Capacity, KeepsTheFirstOfEachExpert) {
-  // The definition, by ranks: a slot stays when fewer than cap slots of its
-  // expert come before it.
-  std::mt19937 random(13);
-  for (int round = 0; round < 2000; ++round) {
-    int64_t numTokens = random() % 12, topK = 1 + random() % 3;
-    int64_t cap = 1 + random() % 4;
-    Ids ids(numTokens * topK);
-    Doubles weights(ids.size());
-    for (size_t i = 0; i < ids.size(); ++i) {
-      ids[i] = int32_t(random() % 4) - 1;
-      weights[i] = double(i + 1);
-    }
-    for (CapacityOrder order :
-         {CapacityOrder::TokenMajor, CapacityOrder::RankMajor}) {
-      auto place = [&](int64_t slot) {
-        int64_t t = slot / topK, j = slot % topK;
-        return order == CapacityOrder::TokenMajor ? std::pair(t, j)
-                                                  : std::pair(j, t);
-      };
-      Ids wantIds = ids;
-      Doubles wantWeights = weights;
-      for (int64_t slot = 0; slot < int64_t(ids.size()); ++slot) {
-        int64_t before = 0;
-        for (int64_t other = 0; other < int64_t(ids.size()); ++other)
-          before += ids[other] == ids[slot] && place(other) < place(slot);
-        if (ids[slot] == -1 || before >= cap) {
-          wantIds[slot] = -1;
-          wantWeights[slot] = 0;
-        }
-      }
-      auto got = capacity(ids, weights, numTokens, topK, cap, order);
-      ASSERT_TRUE(bool(got));
-      ASSERT_EQ(got->ids, wantIds);
-      ASSERT_EQ(got->weights, wantWeights);
-    }
-  }
-}
-
-TEST(Capacity, RefusesIdsBelowMinusOne) {
-  auto result =
-      capacity(Ids{0, -2}, Doubles{1, 1}, 1, 2, 1, CapacityOrder::TokenMajor);
-  ASSERT_FALSE(bool(result));
-  EXPECT_EQ(result.error().id, core::ErrorId::IdOutOfRange);
-  EXPECT_EQ(result.error().message,
-            "expects ids of at least -1, got -2 at slot 1");
+  Routed got =
+      routed(spec, Doubles{1, nan, 3, 0, 0, 0}, {}, 3, core::DType::F32);
+  EXPECT_EQ(got.ids, (Ids{-1, -1, 0, 1}));
+  EXPECT_EQ(got.weights, (Doubles{0, 0, 0.5, 0.5}));
 }
 
 } // namespace
