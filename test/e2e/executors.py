@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""executors.py FILE.mlir FOLDER: each function on the CPU and on CUDA kernels.
+"""executors.py FILE.mlir FOLDER [reference]: each function on the CPU and on CUDA
+kernels; with `reference` also by the interpreter, up to more roundings.
 
 Functions take 19 tokens. Logits (%l) are multiples of 1/8, so that there are
 ties, and some rows hold what is hard: nothing but NaN, some NaN, infinities,
-zeros of both signs, equal logits. Ids (%i) are -1 to 7. Other floats are random.
+zeros of both signs, equal logits. Integers are -1 to 7. Other floats are random.
 """
 import json
 import math
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import sys
 
+INTEGERS = {"I32": "i", "I64": "q", "BOOL": "?"}
 NAN, INFINITY = float("nan"), float("inf")
 
 
@@ -65,25 +67,28 @@ def logits(width):
     return [value for row in rows for value in row]
 
 
-def same(x, y):
+def same(x, y, tolerance):
     if isinstance(x, int):
         return x == y
     if math.isnan(x) or math.isnan(y):
         return math.isnan(x) and math.isnan(y)
-    return x == y or abs(x - y) <= 2e-6 * abs(x)
+    return x == y or abs(x - y) <= tolerance * abs(x)
 
 
 def argument(name, shape, dtype):
     count = math.prod(shape)
     if name == "l":
         return packed(dtype, logits(shape[1]))
-    if dtype == "I32":
-        ids = [random.randrange(-1, 8) for _ in range(count)]
-        return struct.pack(f"<{count}i", *ids)
+    if dtype in INTEGERS:
+        values = [random.randrange(2) if dtype == "BOOL" else random.randrange(-1, 8)
+                  for _ in range(count)]
+        return struct.pack(f"<{count}{INTEGERS[dtype]}", *values)
     return packed(dtype, [round(random.gauss(0, 1) * 4) / 4 for _ in range(count)])
 
 
-def main(source, folder):
+def main(source, folder, reference=None):
+    kernels = [["--executor=cpu"], ["--executor=cuda-sim", "--target=sm_80"]]
+    executors = ([["--executor=reference"]] if reference else []) + kernels
     random.seed(4)
     with open(source, encoding="utf-8") as file:
         functions = re.findall(r"func\.func @(\w+)\((.*?)\) ->", file.read())
@@ -92,11 +97,11 @@ def main(source, folder):
         for number, (argument_name, sizes, element) in enumerate(
                 re.findall(r"%(\w+): tensor<((?:[?\d]+x)+)(\w+)>", arguments)):
             shape = [19 if size == "?" else int(size) for size in sizes.split("x")[:-1]]
-            dtype = element.upper()
+            dtype = {"i1": "BOOL"}.get(element, element.upper())
             tensors[f"arg{number}"] = (dtype, shape, argument(argument_name, shape, dtype))
         save(f"{folder}/{name}.safetensors", tensors)
         results = []
-        for executor in (["--executor=cpu"], ["--executor=cuda-sim", "--target=sm_80"]):
+        for executor in executors:
             output = f"{folder}/{name}-{len(results)}.safetensors"
             subprocess.run(["moe-run", source, f"--function={name}", "--random-weights=1",
                             f"--args={folder}/{name}.safetensors",
@@ -104,10 +109,11 @@ def main(source, folder):
                            check=True, stdout=subprocess.DEVNULL)
             results.append(load(output))
         wrong = [(tensor, i, x, y) for tensor, values in results[0].items()
-                 for i, (x, y) in enumerate(zip(values, results[1][tensor]))
-                 if not same(x, y)]
+                 for other in results[1:]
+                 for i, (x, y) in enumerate(zip(values, other[tensor]))
+                 if not same(x, y, 1e-5 if reference else 2e-6)]
         print(f"{name}: " + (f"differs: {wrong[:3]}" if wrong else "same"))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])
