@@ -370,6 +370,8 @@ TEST(Router, AlwaysLeavesCandidates) {
     EXPECT_EQ(text(1, 2, kind), "expects no always clause with " +
                                     std::string(lookup(kind).name) +
                                     ", which does not pick by score");
+  EXPECT_EQ(routerText({.select = {.always = 1}}, 1),
+            "expects fewer always-on experts than there are, got 1 of 1");
   // Groups are of the candidates.
   RouterSpec spec{.groups = GroupLimit{.numGroups = 7, .keep = 2},
                   .topK = 4,
