@@ -55,6 +55,52 @@ def OverrideIdsPass : Pass<"moe-override-ids", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::moe::MoeDialect"];
 }
 
+def AddBalanceLossPass
+    : Pass<"moe-add-balance-loss", "::mlir::func::FuncOp"> {
+  let summary = "gives a router's balance loss or bias update as another result";
+  let description = [{
+    Adds a result to a function with one router: a loss `balance_loss` [1], or
+    with `kind=bias-update` the bias `selection_bias` [E] of the next step. With
+    T tokens, c_e the slots of expert e, f_e = c_e / sum(c) and P_e the mean over
+    tokens of an expert's probability (softmax of the logits; sigmoid and
+    sqrtsoftplus scores over their sum):
+
+    | kind | what |
+    |---|---|
+    | switch | coefficient * E * sum(f * P) |
+    | sequence | the same of every `sequence-length` of a static number of tokens, its mean |
+    | global | the same with c from an argument `global_counts` [E], f32 |
+    | z | coefficient * mean over tokens of logsumexp(l)^2 |
+    | importance | coefficient * (standard deviation / mean of P)^2 |
+    | load | the same of the mean of Phi(E * (l - the least kept logit)) |
+    | bias-update | b + coefficient * sign(mean(c) - c) |
+
+    Counts are those before any capacity. No gradient goes through f, c or b.
+
+    Before:
+    ```mlir
+    func.func @layer(%l: tensor<?x8xf32>) -> tensor<?x2xi32> {
+      %ids, %w = moe.route %l score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+      return %ids : tensor<?x2xi32>
+    }
+    ```
+    After `kind=bias-update` the function also returns a `tensor<8xf32>`, made of
+    linalg ops.
+  }];
+  let options = [
+    Option<"kind", "kind", "std::string", "\"switch\"",
+           "switch, sequence, global, z, importance, load or bias-update">,
+    Option<"coefficient", "coefficient", "double", "0.01",
+           "what the loss is multiplied by; of a bias, the step">,
+    Option<"sequenceLength", "sequence-length", "int64_t", "0",
+           "tokens of a sequence, for kind=sequence">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // input -> group
 //===----------------------------------------------------------------------===//

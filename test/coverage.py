@@ -49,6 +49,7 @@ OTHERWISE = {
              "attn_config": {"kv_n_heads": 2, "clip_qkv": 8, "rope_theta": 10000.0}},
     "deepseek_ocr2": {"mlp_layer_types": ["dense", "sparse"]},
     "deepseek_v2": {"norm_topk_prob": False},
+    "deepseek_v4": {"mlp_layer_types": ["moe", "moe"]},
     "dots3_note": {"num_key_value_heads": 4},
     "glm5_next": {"num_key_value_heads": 4, "index_kpool": 1,
                   "mlp_layer_types": ["dense", "sparse"],
@@ -125,11 +126,12 @@ def tiny(model):
 
 
 def tensors_of(network, config):
-    """Input and output of the last MoE block, and its name."""
+    """Inputs and outputs of the last MoE block, and its name."""
     name, block = [(name, part) for name, part in network.named_modules()
                    if hasattr(part, "experts") and not name.endswith("experts")][-1]
     x = torch.randn(1, TOKENS, config.hidden_size)
     parent = network.get_submodule(name.rpartition(".")[0])
+    more = {}
     with torch.no_grad():
         if hasattr(block, "router") and hasattr(block, "pre_feedforward_layernorm_2"):
             flat = x.reshape(-1, config.hidden_size)
@@ -137,12 +139,17 @@ def tensors_of(network, config):
             y = block.experts(block.pre_feedforward_layernorm_2(flat), ids, weights)
             y = block.post_feedforward_layernorm_2(y)
         else:
-            y = block(x)
-            y = y[0] if isinstance(y, tuple) else y
+            if hasattr(config, "router_hidden_size"):
+                state = torch.randn(1, TOKENS, config.router_hidden_size)
+                y, after = block(x, state)
+                more = {"router_states": (state, after)}
+            else:
+                y = block(x)
+                y = y[0] if isinstance(y, tuple) else y
         # Granite's shared experts are beside the block.
         if getattr(parent, "shared_mlp", None) is not None:
             y = y + parent.shared_mlp(x)
-    return x, y, name
+    return dict(more, hidden_states=(x, y)), name
 
 
 def rename(path, names):
@@ -158,13 +165,13 @@ def rename(path, names):
 def saved(model, folder):
     """Writes the checkpoint and the pair; the block's class and layer."""
     network, config = tiny(model)
-    x, y, name = tensors_of(network, config)
+    pairs, name = tensors_of(network, config)
     network.save_pretrained(folder)
     if model in RELEASED:
         rename(f"{folder}/model.safetensors", RELEASED[model])
-    for kind, value in (("input", x), ("expect", y)):
-        save_file({"hidden_states": value.reshape(TOKENS, -1).contiguous()},
-                  f"{folder}/{kind}-T{TOKENS}.safetensors")
+    for number, kind in enumerate(("input", "expect")):
+        save_file({key: pair[number].reshape(TOKENS, -1).contiguous()
+                   for key, pair in pairs.items()}, f"{folder}/{kind}-T{TOKENS}.safetensors")
     numbers = [int(part) for part in name.split(".") if part.isdigit()]
     layer = numbers[0]
     if name.startswith("decoder") or ".decoder." in name:

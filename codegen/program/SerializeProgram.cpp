@@ -9,6 +9,7 @@
 #include "moe/codegen/program/SerializeProgram.h"
 
 #include "moe/dialect/exec/MoeExecOps.h"
+#include "moe/passes/exec/Prepare.h"
 
 #include "mlir/IR/AffineExprVisitor.h"
 
@@ -265,9 +266,16 @@ writeParam(PrepareOp op, const llvm::StringMap<unsigned> &kernels) {
   if (op.getKernel())
     param->kernel = kernels.lookup(*op.getKernel());
   param->tasks = op.getTasks();
-  for (auto attribute : op.getSources().getAsRange<SourceAttr>()) {
+  auto rules = op->getAttrOfType<DenseI64ArrayAttr>(kValueRulesAttr);
+  for (auto [index, attribute] :
+       llvm::enumerate(op.getSources().getAsRange<SourceAttr>())) {
     SourceView view = *attribute.getView();
     auto source = std::make_unique<abi::SourceT>();
+    if (int64_t rule = rules ? rules[index] : 0) {
+      source->values = rule == kNoE8M0NaN ? abi::ValueRule::NoE8M0NaN
+                                          : abi::ValueRule::Below;
+      source->limit = std::max<int64_t>(rule, 0);
+    }
     std::optional<abi::DType> stored =
         dtypeOf(attribute.getStored().getElementType());
     if (!stored)

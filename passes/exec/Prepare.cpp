@@ -177,6 +177,22 @@ FailureOr<KernelOp> PrepareBuilder::buildKernel(
   return kernel;
 }
 
+/// What a stored tensor may not hold, going by what reads it.
+static int64_t valueRuleOf(LoadParamOp leaf) {
+  for (Operation *user : leaf->getUsers()) {
+    auto op = dyn_cast<DequantizeOp>(user);
+    if (!op)
+      continue;
+    if (op.getScales() == leaf.getResult() &&
+        semantics::lookup(op.getFormat().getValue()).scale ==
+            semantics::ScaleKind::E8M0)
+      return kNoE8M0NaN;
+    if (op.getColumnGroups() == leaf.getResult())
+      return cast<RankedTensorType>(op.getScales().getType()).getShape().back();
+  }
+  return 0;
+}
+
 FailureOr<PrepareOp> PrepareBuilder::build(Value value) {
   llvm::SetVector<Operation *> ops;
   SmallVector<LoadParamOp> leaves;
@@ -219,6 +235,11 @@ FailureOr<PrepareOp> PrepareBuilder::build(Value value) {
       builder, value.getLoc(), name + (ops.empty() ? "" : "_prepared"),
       kernelRef, std::max<int64_t>(units, 1), tasks,
       builder.getArrayAttr(sourceAttrs), type);
+  SmallVector<int64_t> rules;
+  for (LoadParamOp leaf : leaves)
+    rules.push_back(valueRuleOf(leaf));
+  if (llvm::any_of(rules, [](int64_t rule) { return rule != 0; }))
+    prepare->setAttr(kValueRulesAttr, builder.getDenseI64ArrayAttr(rules));
   symbols.insert(prepare);
   return prepare;
 }

@@ -14,6 +14,12 @@
 
 namespace moe {
 
+/// On a moe_exec.prepare: for each source what binding refuses, 0 being
+/// nothing, kNoE8M0NaN a scale byte that is NaN, and n > 0 integers that are
+/// not below n.
+inline constexpr llvm::StringLiteral kValueRulesAttr = "moe_exec.values";
+inline constexpr int64_t kNoE8M0NaN = -1;
+
 /// Makes the moe_exec.prepare of a value that depends on parameters alone, with
 /// the kernel that computes it; one value, one prepare. New ops go to the end
 /// of `module`.

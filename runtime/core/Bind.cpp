@@ -255,28 +255,40 @@ Status Binder::packUnit(const Item &item, uint64_t unit, Worker &worker,
 Status Binder::checkValues(const Item &item, const Input &input,
                            const std::string &name, int64_t begin,
                            const std::byte *data) const {
-  if (input.table->values() != abi::ValueRule::NoE8M0NaN)
+  const abi::ValueRule rule = input.table->values();
+  if (rule == abi::ValueRule::Any)
     return {};
-  const std::byte *wrong = nullptr;
+  // The place of the first that is refused, counted from `begin`.
+  int64_t wrong = -1;
+  int32_t value = 0;
   input.view.forEachRun([&](int64_t offset, int64_t run) {
-    if (!wrong)
-      wrong = static_cast<const std::byte *>(
-          std::memchr(data + offset, 255, static_cast<size_t>(run)));
+    for (int64_t at = offset; at < offset + run && wrong < 0; ++at) {
+      if (rule == abi::ValueRule::NoE8M0NaN) {
+        wrong = data[at] == std::byte(255) ? at : -1;
+        continue;
+      }
+      std::memcpy(&value, data + at * sizeof value, sizeof value);
+      wrong = value < 0 || value >= input.table->limit() ? at : -1;
+    }
   });
-  if (!wrong)
+  if (wrong < 0)
     return {};
   // Where it is stored: the last dimension turns fastest.
   const auto &shape = *input.table->stored_shape();
   std::vector<int64_t> index(shape.size());
-  int64_t rest = begin + (wrong - data);
+  int64_t rest = begin + wrong;
   for (auto i = static_cast<flatbuffers::uoffset_t>(shape.size()); i-- > 0;) {
     index[i] = rest % shape[i];
     rest /= shape[i];
   }
+  const std::string what = rule == abi::ValueRule::NoE8M0NaN
+                               ? "the scale byte 255 (NaN)"
+                               : "the group " + std::to_string(value) +
+                                     " (there are " +
+                                     std::to_string(input.table->limit()) + ")";
   return inParam(*item.table,
-                 {ErrorId::WeightValue,
-                  "tensor " + quote(name) +
-                      " has the scale byte 255 (NaN) at " + shapeStr(index)});
+                 {ErrorId::WeightValue, "tensor " + quote(name) + " has " +
+                                            what + " at " + shapeStr(index)});
 }
 
 void Binder::report(const Item &item) {

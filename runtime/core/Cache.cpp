@@ -13,6 +13,7 @@
 #include "moe/runtime/core/Cache.h"
 #include "moe/runtime/core/CpuInfo.h"
 #include "moe/runtime/core/Environment.h"
+#include "moe/runtime/core/Gguf.h"
 #include "moe/runtime/core/Log.h"
 #include "moe/runtime/core/Os.h"
 #include "moe/runtime/core/Version.h"
@@ -84,7 +85,21 @@ Status KeyText::addHeader(const std::string &path) {
   return {};
 }
 
+/// All but the data. Damaged files are the compiler's to report.
+Status addGguf(KeyText &key, const std::string &path) {
+  Result<GgufFile> file = GgufFile::open(path);
+  if (!file)
+    return {};
+  size_t end = file->map().bytes().size();
+  for (const GgufTensor &tensor : file->tensors())
+    end = std::min(end, tensor.begin);
+  key.add({reinterpret_cast<const char *>(file->map().bytes().data()), end});
+  return {};
+}
+
 Status addCheckpoint(KeyText &key, const std::string &folder) {
+  if (folder.ends_with(".gguf") && !os::fileInfo(folder + "/."))
+    return addGguf(key, folder);
   constexpr size_t limit = size_t(1) << 30;
   for (const char *name :
        {"config.json", "hf_quant_config.json", "model.safetensors.index.json"})
@@ -94,6 +109,11 @@ Status addCheckpoint(KeyText &key, const std::string &folder) {
   if (!entries)
     return entries.takeError();
   for (const std::string &entry : *entries) {
+    if (entry.ends_with(".gguf")) {
+      key.add(entry);
+      if (Status status = addGguf(key, folder + "/" + entry); !status)
+        return status;
+    }
     if (!entry.ends_with(".safetensors"))
       continue;
     key.add(entry);

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/runtime/core/Checkpoint.h"
+#include "moe/runtime/core/Gguf.h"
 #include "moe/runtime/core/Index.h"
 #include "moe/runtime/core/Os.h"
 #include "moe/runtime/core/Safetensors.h"
@@ -30,6 +31,8 @@ struct Checkpoint::State {
   /// Sorted; fileOf[i] is the file of names[i].
   std::vector<std::string> names;
   std::vector<unsigned> fileOf;
+  /// In the place of all others, where the checkpoint is one.
+  std::optional<GgufFile> gguf;
 
   struct File {
     std::string path;
@@ -41,6 +44,7 @@ struct Checkpoint::State {
   void takeNames(const std::map<std::string, unsigned> &fileByName);
   Status openAll(const std::vector<std::string> &paths);
   Status openIndex();
+  Status openGguf(const std::string &path);
   Error emptyError() const;
   Result<const SafetensorsFile *> file(unsigned number);
   const SafetensorsFile *fileWith(const void *data, size_t bytes);
@@ -96,6 +100,16 @@ Status Checkpoint::State::openIndex() {
   return Status::ok();
 }
 
+Status Checkpoint::State::openGguf(const std::string &path) {
+  Result<GgufFile> opened = GgufFile::open(path);
+  if (!opened)
+    return opened.takeError();
+  gguf = *std::move(opened);
+  for (const GgufTensor &tensor : gguf->tensors())
+    names.push_back(tensor.name);
+  return Status::ok();
+}
+
 void Checkpoint::State::takeNames(
     const std::map<std::string, unsigned> &fileByName) {
   for (const auto &[name, file] : fileByName) {
@@ -134,7 +148,9 @@ Result<Checkpoint> Checkpoint::open(const std::string &given) {
   const std::string &path = state->path;
   std::optional<os::FileInfo> info = os::fileInfo(path);
   Status status;
-  if (!info || !info->isDirectory) {
+  if (path.ends_with(".gguf") && (!info || !info->isDirectory)) {
+    status = state->openGguf(path);
+  } else if (!info || !info->isDirectory) {
     status = state->openAll({path});
   } else if (std::string whole = path + "/model.safetensors";
              os::fileInfo(whole)) {
@@ -147,11 +163,19 @@ Result<Checkpoint> Checkpoint::open(const std::string &given) {
     Result<std::vector<std::string>> entries = os::listDirectory(path);
     if (!entries)
       return entries.takeError();
-    std::vector<std::string> files;
+    std::vector<std::string> files, ggufs;
     for (const std::string &entry : *entries)
       if (entry.ends_with(".safetensors"))
         files.push_back(path + "/" + entry);
-    status = state->openAll(files);
+      else if (entry.ends_with(".gguf"))
+        ggufs.push_back(path + "/" + entry);
+    if (files.empty() && ggufs.size() > 1)
+      return Error(ErrorId::GgufInvalid,
+                   quote(path) + " holds " + std::to_string(ggufs.size()) +
+                       " *.gguf files; give one of them, which must be whole: "
+                       "'llama-gguf-split --merge' joins the parts of one");
+    status = files.empty() && !ggufs.empty() ? state->openGguf(ggufs.front())
+                                             : state->openAll(files);
   }
   if (!status)
     return status.takeError();
@@ -176,6 +200,8 @@ Result<TensorView> Checkpoint::tensor(std::string_view name) const {
     return Error(ErrorId::TensorNotFound, quote(path()) + " has no tensor " +
                                               quote(name) +
                                               didYouMean(name, names()));
+  if (state->gguf)
+    return state->gguf->tensor(name);
   unsigned number = state->fileOf[found - names().begin()];
   Result<const SafetensorsFile *> file = state->file(number);
   if (!file) {
@@ -192,12 +218,30 @@ Result<TensorView> Checkpoint::tensor(std::string_view name) const {
   return (*file)->tensor(name);
 }
 
+const GgufFile *Checkpoint::gguf() const {
+  return state->gguf ? &*state->gguf : nullptr;
+}
+
+const std::byte *Checkpoint::read(std::string_view name,
+                                  const TensorView &tensor, int64_t begin,
+                                  int64_t end,
+                                  std::vector<std::byte> &buffer) const {
+  if (!tensor.data && state->gguf)
+    return state->gguf->read(name, begin, end, buffer);
+  return static_cast<const std::byte *>(tensor.data) +
+         static_cast<size_t>(begin) * byteSize(tensor.dtype);
+}
+
 void Checkpoint::willNeed(const void *data, size_t bytes) const {
+  if (state->gguf && state->gguf->map().contains(data, bytes))
+    state->gguf->map().willNeed(data, bytes);
   if (const SafetensorsFile *file = state->fileWith(data, bytes))
     file->map().willNeed(data, bytes);
 }
 
 void Checkpoint::release(const void *data, size_t bytes) const {
+  if (state->gguf && state->gguf->map().contains(data, bytes))
+    state->gguf->map().release(data, bytes);
   if (const SafetensorsFile *file = state->fileWith(data, bytes))
     file->map().release(data, bytes);
 }

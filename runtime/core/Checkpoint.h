@@ -25,16 +25,20 @@
 
 namespace moe::core {
 
+class GgufFile;
+
 /// Safe to use from several threads at once. Views borrow from the checkpoint:
 /// they end with its last copy.
 class Checkpoint {
 public:
-  /// `path` is a folder or one safetensors file. Of a folder, the first of
-  /// these is read: model.safetensors; model.safetensors.index.json and the
-  /// files that it names; every *.safetensors. A folder without any (a config
-  /// alone) is an empty checkpoint, which is no error.
-  /// Errors: FileNotFound, FileUnreadable, IndexInvalid, and those of
-  /// SafetensorsFile::open for files that are opened here (all but an index's).
+  /// `path` is a folder, one safetensors file or one *.gguf. Of a folder, the
+  /// first of these is read: model.safetensors; model.safetensors.index.json
+  /// and the files that it names; every *.safetensors; the only *.gguf. A
+  /// folder without any (a config alone) is an empty checkpoint, which is no
+  /// error.
+  /// Errors: FileNotFound, FileUnreadable, IndexInvalid, GgufInvalid, and those
+  /// of SafetensorsFile::open for files that are opened here (all but an
+  /// index's).
   static Result<Checkpoint> open(const std::string &path);
 
   const std::string &path() const;
@@ -47,7 +51,15 @@ public:
   /// TensorDType; FileNotFound for a file of the index that is missing;
   /// IndexInvalid for a tensor that is not where the index says; those of
   /// SafetensorsFile::open.
+  /// What is stored in blocks of GGUF is given as f32 without data.
   Result<TensorView> tensor(std::string_view name) const;
+  /// Elements [begin, end) of a tensor that tensor() gave: where they lie, or
+  /// decoded into `buffer`.
+  const std::byte *read(std::string_view name, const TensorView &tensor,
+                        int64_t begin, int64_t end,
+                        std::vector<std::byte> &buffer) const;
+  /// Null where the checkpoint is no GGUF file.
+  const GgufFile *gguf() const;
 
   /// Hints for data of this checkpoint, a whole tensor or a part of one; other
   /// addresses are ignored. To stream weights through little memory: willNeed

@@ -35,6 +35,7 @@ enum class ErrorId : uint16_t {
   TensorNotFound = 108,
   CheckpointEmpty = 109,
   JsonInvalid = 110,
+  GgufInvalid = 111,
 
   // config.json and import.
   ConfigMissing = 201,

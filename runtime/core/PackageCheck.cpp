@@ -259,7 +259,9 @@ Status Checker::checkSource(const abi::Param &param,
     return broken(what + " has another number of strides than of dimensions");
   if (source.values() > abi::ValueRule::MAX ||
       (source.values() == abi::ValueRule::NoE8M0NaN &&
-       byteSize(static_cast<DType>(source.dtype())) != 1))
+       byteSize(static_cast<DType>(source.dtype())) != 1) ||
+      (source.values() == abi::ValueRule::Below &&
+       static_cast<DType>(source.dtype()) != DType::I32))
     return broken(what + " has a rule for its values that it cannot have");
   const bool names =
       source.pattern()->string_view().find("{e}") != std::string_view::npos;

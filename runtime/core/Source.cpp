@@ -16,11 +16,15 @@
 
 using namespace moe::core;
 
+bool moe::core::isCheckpoint(const std::string &path) {
+  std::optional<os::FileInfo> info = os::fileInfo(path);
+  return info && (info->isDirectory || path.ends_with(".gguf"));
+}
+
 Result<Source> moe::core::sourceFromPath(const std::string &path) {
   Source source;
   source.name = path;
-  std::optional<os::FileInfo> info = os::fileInfo(path);
-  if (info && info->isDirectory) {
+  if (isCheckpoint(path)) {
     source.kind = Source::Kind::Checkpoint;
     source.content = path;
     return source;

@@ -25,7 +25,7 @@ namespace moe::core {
 struct Source {
   enum class Kind : uint8_t { Text, Checkpoint, Spec, Package };
   Kind kind = Kind::Text;
-  /// IR, a folder's path, JSON, or a package's bytes.
+  /// IR, a checkpoint's path, JSON, or a package's bytes.
   std::string content;
   /// What messages call it.
   std::string name;
@@ -39,7 +39,10 @@ struct Source {
   bool overrideIds = false;
 };
 
-/// A folder is a checkpoint; a file is a package if it begins as one or is
+/// Whether there is a folder or a *.gguf.
+bool isCheckpoint(const std::string &path);
+
+/// A folder or a *.gguf is a checkpoint; a file is a package if it begins as one or is
 /// named .moe, and IR otherwise. Errors: FileNotFound, FileUnreadable.
 Result<Source> sourceFromPath(const std::string &path);
 

@@ -40,6 +40,11 @@ public:
       return tensor;
     return Error(ErrorId::WeightMissing, tensor.error().message);
   }
+  const std::byte *read(const std::string &name, const TensorView &tensor,
+                        int64_t begin, int64_t end,
+                        std::vector<std::byte> &buffer) const override {
+    return checkpoint.read(name, tensor, begin, end, buffer);
+  }
   void release(const std::byte *data, size_t bytes) const override {
     checkpoint.release(data, bytes);
   }

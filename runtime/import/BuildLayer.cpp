@@ -56,10 +56,12 @@ private:
   Value activate(const LayerDesc::ActivationDesc &activation, Value gate,
                  Value up);
   Value norm(Role role, Value weight, Value input, Type element);
-  Value logits(Value hidden);
+  Value routerInput(func::FuncOp function);
+  Value logits(func::FuncOp function);
   Value expertsInput(Value hidden);
   Value sharedExperts(Value hidden, Value mix);
   Value addOutputBias(Value hidden, Value shared);
+  Value addInput(Value hidden, Value weight, Value init);
   Value mixing(Value weights, Value mix);
   Value experts(Value dispatched, Value groups);
   Value output(Value summed, Value init);
@@ -70,6 +72,8 @@ private:
   OpBuilder builder;
   FloatType f32;
   IntegerType i32;
+  /// Of a router that has one.
+  Value routerState;
 };
 
 } // namespace
@@ -98,17 +102,32 @@ void LayerBuilder::addParams(Role role, const Weight &weight) {
 func::FuncOp LayerBuilder::addFunction() {
   int64_t topK = layer.router.topK;
   RankedTensorType hidden = rows(layer.hidden, layer.activationType);
-  auto type = builder.getFunctionType(
-      {hidden},
-      {hidden, rows(topK, i32), rows(topK, f32), rows(layer.experts, f32)});
-  auto function = func::FuncOp::create(builder, loc, "layer", type);
-  function.setArgAttr(0, MoeDialect::kNameAttr,
-                      builder.getStringAttr("hidden_states"));
-  function.setArgAttr(0, MoeDialect::kDimsAttr,
-                      builder.getStrArrayAttr({"T", "H"}));
-  constexpr llvm::StringLiteral names[] = {"hidden_states", "topk_ids",
-                                           "topk_weights", "router_logits"};
-  for (auto [index, name] : llvm::enumerate(names))
+  SmallVector<Type> arguments = {hidden};
+  SmallVector<Type> results = {hidden, rows(topK, i32), rows(topK, f32),
+                               rows(layer.routerColumns(), f32)};
+  SmallVector<StringRef> argumentNames = {"hidden_states"};
+  SmallVector<StringRef> resultNames = {"hidden_states", "topk_ids",
+                                        "topk_weights", "router_logits"};
+  if (const std::optional<Weight> &in = layer.weight(Role::RouterIn)) {
+    RankedTensorType state =
+        rows(in->values.type.getDimSize(0), layer.activationType);
+    results.push_back(state);
+    resultNames.push_back("router_states");
+    if (layer.weight(Role::RouterState)) {
+      arguments.push_back(state);
+      argumentNames.push_back("router_states");
+    }
+  }
+  auto function = func::FuncOp::create(
+      builder, loc, "layer", builder.getFunctionType(arguments, results));
+  constexpr llvm::StringLiteral widths[] = {"H", "R"};
+  for (auto [index, name] : llvm::enumerate(argumentNames)) {
+    function.setArgAttr(index, MoeDialect::kNameAttr,
+                        builder.getStringAttr(name));
+    function.setArgAttr(index, MoeDialect::kDimsAttr,
+                        builder.getStrArrayAttr({"T", widths[index]}));
+  }
+  for (auto [index, name] : llvm::enumerate(resultNames))
     function.setResultAttr(index, MoeDialect::kNameAttr,
                            builder.getStringAttr(name));
   function->setAttr(MoeDialect::kBoundsAttr,
@@ -179,14 +198,44 @@ Value LayerBuilder::norm(Role role, Value weight, Value input, Type element) {
       element);
 }
 
-/// What the router says of each expert.
-Value LayerBuilder::logits(Value hidden) {
-  Value input = norm(Role::RouterNorm, load(Role::RouterNorm), hidden,
+/// What the router's last projection reads. Of an MLP, whose state goes on to
+/// the next layer's, `routerState` becomes the state.
+Value LayerBuilder::routerInput(func::FuncOp function) {
+  Value hidden = function.getArgument(0);
+  Value in = load(Role::RouterIn);
+  if (!in)
+    return norm(Role::RouterNorm, load(Role::RouterNorm), hidden,
+                layer.activationType);
+  Value state = linear(hidden, in, load(Role::RouterInBias));
+  int64_t width = cast<RankedTensorType>(state.getType()).getDimSize(1);
+  SmallVector<RowOperand> operands = {{state}};
+  if (Value scale = load(Role::RouterState))
+    operands.append({{function.getArgument(1)}, {scale, Read::Column}});
+  routerState =
+      mapRows(builder, loc, operands, width, layer.activationType,
+              [&](OpBuilder &body, Location loc, ValueRange values) -> Value {
+                if (values.size() == 1)
+                  return values[0];
+                Value previous =
+                    arith::MulFOp::create(body, loc, values[1], values[2]);
+                return arith::AddFOp::create(body, loc, values[0], previous);
+              });
+  Value inner = norm(Role::RouterNorm, load(Role::RouterNorm), routerState,
                      layer.activationType);
-  Value logits = linear(input, load(Role::Router), load(Role::RouterBias));
+  for (auto [weight, bias] : {std::pair(Role::RouterFc1, Role::RouterFc1Bias),
+                              std::pair(Role::RouterFc2, Role::RouterFc2Bias)})
+    inner = activate({semantics::Activation::Gelu}, {},
+                     linear(inner, load(weight), load(bias)));
+  return inner;
+}
+
+/// What the router says of each expert.
+Value LayerBuilder::logits(func::FuncOp function) {
+  Value logits =
+      linear(routerInput(function), load(Role::Router), load(Role::RouterBias));
   if (layer.logitScale == 1.0 && layer.logitCap == 0.0)
     return logits;
-  return mapRows(builder, loc, {{logits}}, layer.experts, f32,
+  return mapRows(builder, loc, {{logits}}, layer.routerColumns(), f32,
                  [&](OpBuilder &inner, Location loc, ValueRange values) {
                    Value l = times(inner, loc, values[0], layer.logitScale);
                    if (layer.logitCap == 0.0)
@@ -282,6 +331,21 @@ Value LayerBuilder::addOutputBias(Value hidden, Value shared) {
       });
 }
 
+/// hidden[t, h] * weight[t, 0] + init[t, h], which may be missing.
+Value LayerBuilder::addInput(Value hidden, Value weight, Value init) {
+  SmallVector<RowOperand> operands = {{hidden}, {weight, Read::First}};
+  if (init)
+    operands.push_back({init});
+  return mapRows(
+      builder, loc, operands, layer.hidden, f32,
+      [&](OpBuilder &body, Location loc, ValueRange values) -> Value {
+        Value part = arith::MulFOp::create(body, loc, values[0], values[1]);
+        if (!init)
+          return part;
+        return arith::AddFOp::create(body, loc, values[2], part);
+      });
+}
+
 /// From the experts' sum to what the layer gives. Where nothing is done to it,
 /// `init` is in it already.
 Value LayerBuilder::output(Value summed, Value init) {
@@ -349,7 +413,7 @@ void LayerBuilder::buildBody(func::FuncOp function) {
   const semantics::RouterSpec &router = layer.router;
   Value hidden = function.getArgument(0);
 
-  Value logits = this->logits(hidden);
+  Value logits = this->logits(function);
 
   ScoreFnAttr score;
   if (router.score != semantics::ScoreFn::Identity)
@@ -387,14 +451,24 @@ void LayerBuilder::buildBody(func::FuncOp function) {
     weights = kept.getKeptWeights();
   }
 
+  if (Value scales = load(Role::ExpertScale))
+    weights = timesScaleOf(builder, loc, ids, weights, scales);
+
   Value mix = load(Role::Mix);
   if (mix)
     mix = linear(hidden, mix, load(Role::MixBias));
   Value mixed = mixing(weights, mix);
   Value init = addOutputBias(hidden, sharedExperts(hidden, mix));
   Value input = expertsInput(hidden);
-  Value grouped = GroupOp::create(builder, loc,
-                                  GroupsType::get(context, layer.experts), ids);
+  Value placed = ids;
+  if (layer.virtualExperts > 0) {
+    placed = idsBelow(builder, loc, ids, layer.experts);
+    if (layer.virtualIdentity)
+      init = addInput(
+          hidden, weightFrom(builder, loc, ids, mixed, layer.experts), init);
+  }
+  Value grouped = GroupOp::create(
+      builder, loc, GroupsType::get(context, layer.experts), placed);
   Value dispatched =
       DispatchOp::create(builder, loc, input.getType(), input, grouped,
                          layer.weighInput ? mixed : Value());
@@ -410,8 +484,10 @@ void LayerBuilder::buildBody(func::FuncOp function) {
       layer.weighInput ? Value() : mixed, projected ? Value() : init, acc(),
       CombineOrderAttr::get(context, CombineOrder::Slot));
   Value result = output(summed, projected ? init : Value());
-  func::ReturnOp::create(builder, loc,
-                         ValueRange{result, ids, weights, logits});
+  SmallVector<Value> results = {result, ids, weights, logits};
+  if (routerState)
+    results.push_back(routerState);
+  func::ReturnOp::create(builder, loc, results);
 }
 
 OwningOpRef<ModuleOp> LayerBuilder::build() {

@@ -8,10 +8,13 @@
 
 #include "moe/runtime/import/Config.h"
 
+#include "moe/runtime/core/Gguf.h"
 #include "moe/runtime/core/Os.h"
 #include "moe/runtime/core/Spelling.h"
+#include "moe/runtime/import/GgufConfig.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace moe;
 using namespace moe::import;
@@ -19,6 +22,19 @@ using core::Error;
 using core::ErrorId;
 using core::JsonValue;
 using core::Result;
+
+std::string import::spelled(const JsonValue &value) {
+  if (Result<std::string> text = value.asString())
+    return *text;
+  if (Result<bool> flag = value.asBool())
+    return *flag ? "true" : "false";
+  if (Result<int64_t> number = value.asInt())
+    return std::to_string(*number);
+  if (Result<double> number = value.asDouble();
+      number && std::abs(*number) < 1e9 && *number == std::round(*number))
+    return std::to_string(static_cast<int64_t>(*number));
+  return value.describe();
+}
 
 /// The member that a key with dots leads to.
 static std::optional<JsonValue> descend(std::optional<JsonValue> value,
@@ -33,7 +49,14 @@ static std::optional<JsonValue> descend(std::optional<JsonValue> value,
   return value;
 }
 
-Result<Config> Config::read(const std::string &folder) {
+Result<Config> Config::read(const std::string &folder,
+                            const core::Checkpoint &checkpoint) {
+  if (const core::GgufFile *gguf = checkpoint.gguf()) {
+    Result<JsonValue> keys = configOfGguf(*gguf);
+    if (!keys)
+      return keys.takeError();
+    return Config(*std::move(keys));
+  }
   std::string path = folder + "/config.json";
   if (!core::os::fileInfo(path))
     return Error(ErrorId::ConfigMissing, "'" + folder + "' has no config.json");
@@ -56,8 +79,8 @@ Result<Config> Config::read(const std::string &folder) {
 
 const Family *Config::familyOf(std::string_view modelType) const {
   auto fits = [&](const Condition &condition) {
-    Result<std::string> value = text(condition.key, "");
-    return value && *value == condition.value;
+    std::optional<JsonValue> value = find(condition.key);
+    return value && spelled(*value) == condition.value;
   };
   for (const Family &family : families())
     if (std::ranges::find(family.modelTypes, modelType) !=
@@ -85,9 +108,11 @@ Result<const Family *> Config::family() const {
                        std::string(model.needs));
   std::vector<std::string> known;
   std::string list;
+  // Those of the same kind of checkpoint.
+  constexpr std::string_view gguf = "gguf:";
   for (const Family &family : families())
     for (std::string_view name : family.modelTypes) {
-      if (family.onlyIf)
+      if (family.onlyIf || name.starts_with(gguf) != type->starts_with(gguf))
         continue;
       known.emplace_back(name);
       list += (list.empty() ? "" : ", ") + known.back();

@@ -15,6 +15,7 @@
 #ifndef MOE_RUNTIME_IMPORT_CONFIG_H
 #define MOE_RUNTIME_IMPORT_CONFIG_H
 
+#include "moe/runtime/core/Checkpoint.h"
 #include "moe/runtime/core/Json.h"
 #include "moe/runtime/import/Family.h"
 
@@ -26,11 +27,16 @@ struct Size {
   std::string key;
 };
 
+/// A string, a flag or an integer as rows of families have it.
+std::string spelled(const core::JsonValue &value);
+
 class Config {
 public:
-  /// Reads `folder`/config.json. Errors: ConfigMissing, JsonInvalid,
-  /// FileUnreadable, ConfigKeyType for what is no object.
-  static core::Result<Config> read(const std::string &folder);
+  /// Reads `folder`/config.json, or the keys of a checkpoint that is a GGUF
+  /// file. Errors: ConfigMissing, JsonInvalid, FileUnreadable, GgufInvalid,
+  /// ConfigKeyType for what is no object.
+  static core::Result<Config> read(const std::string &folder,
+                                   const core::Checkpoint &checkpoint);
 
   /// "'folder/config.json'".
   std::string file() const { return "'" + root.file() + "'"; }

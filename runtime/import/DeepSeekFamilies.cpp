@@ -167,6 +167,25 @@ static constexpr ActivationPreset kClampedSwiGLU = {.fixed =
                                                     .beta = 0.0,
                                                     .limit = 10.0};
 
+static constexpr std::string_view kDeepSeekV4Types[] = {"deepseek_v4"};
+static constexpr std::string_view kDeepSeekV4Blocks[] = {
+    "layers.{l}.ffn", "model.layers.{l}.ffn"};
+static constexpr Stack kDeepSeekV4Stacks[] = {
+    {"num_hidden_layers", LayerRule::Every, kDeepSeekV4Blocks}};
+static constexpr TensorRow kDeepSeekV4Router[] = {
+    {Role::Router, "gate.weight", "E H"},
+    {Role::SelectionBias, "gate.bias", "E"},
+};
+static constexpr Layout kDeepSeekV4Layouts[] = {{kNumberedExperts}};
+static constexpr TensorRow kDeepSeekV4Shared[] = {
+    {Role::SharedGate, "shared_experts.w1.weight", "S H"},
+    {Role::SharedUp, "shared_experts.w3.weight", "S H"},
+    {Role::SharedDown, "shared_experts.w2.weight", "H S"},
+};
+static constexpr Requirement kDeepSeekV4Requirements[] = {
+    {"scoring_func", "sqrtsoftplus"},
+};
+
 static constexpr Requirement kNoMlpBias[] = {{"mlp_bias", "false"}};
 
 //===----------------------------------------------------------------------===//
@@ -451,6 +470,26 @@ static constexpr Family kFamilies[] = {
         .routerTensors = kBiasedRouter,
         .layouts = kPerExpertOrFused,
         .shared = {kSharedExperts, {}, {}, "n_shared_experts"},
+    },
+    {
+        .name = "DeepSeek-V4",
+        .modelTypes = kDeepSeekV4Types,
+        .stacks = kDeepSeekV4Stacks,
+        .hidden = kHiddenSize,
+        .experts = kRoutedExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        .router = {.score = ScoreFn::SqrtSoftplus,
+                   .normalize = kL1AddTiny,
+                   .scale = "routed_scaling_factor",
+                   .scaleByDefault = 1.5},
+        .activation = kClampedSwiGLU,
+        .routerTensors = kDeepSeekV4Router,
+        .layouts = kDeepSeekV4Layouts,
+        .shared = {kDeepSeekV4Shared, {}, {}, "n_shared_experts", 1},
+        .requirements = kDeepSeekV4Requirements,
+        .refusedTensor = "gate.tid2eid",
+        .refusedNeeds = "ids from a table of token ids",
     },
 };
 

@@ -23,9 +23,9 @@ using namespace moe::semantics;
 //===----------------------------------------------------------------------===//
 
 static constexpr RoleRow kRoles[kNumRoles] = {
-    {Role::Router, "router", "router.weight", "E H"},
-    {Role::RouterBias, "router_bias", "router.bias", "E"},
-    {Role::SelectionBias, "selection_bias", "router.selection_bias", "E"},
+    {Role::Router, "router", "router.weight", "C Q"},
+    {Role::RouterBias, "router_bias", "router.bias", "C"},
+    {Role::SelectionBias, "selection_bias", "router.selection_bias", "C"},
     {Role::Gate, "gate", "experts.gate.weight", "E I X", true},
     {Role::Up, "up", "experts.up.weight", "E I X", true},
     {Role::Down, "down", "experts.down.weight", "E X I", true},
@@ -37,7 +37,7 @@ static constexpr RoleRow kRoles[kNumRoles] = {
     {Role::SharedDown, "shared_down", "shared.down.weight", "H S", true},
     {Role::SharedRouter, "shared_router", "shared.router.weight", "1 H"},
     {Role::OutputBias, "output_bias", "output.bias", "H"},
-    {Role::RouterNorm, "router_norm", "router.norm.weight", "H"},
+    {Role::RouterNorm, "router_norm", "router.norm.weight", "Q"},
     {Role::LatentIn, "latent_in", "latent.in.weight", "X H"},
     {Role::LatentOut, "latent_out", "latent.out.weight", "H X"},
     {Role::InputNorm, "input_norm", "experts.input_norm.weight", "X"},
@@ -45,6 +45,14 @@ static constexpr RoleRow kRoles[kNumRoles] = {
     {Role::OutputNorm, "output_norm", "output.norm.weight", "H"},
     {Role::Mix, "mix", "mix.weight", "P H"},
     {Role::MixBias, "mix_bias", "mix.bias", "P"},
+    {Role::ExpertScale, "expert_scale", "experts.scale", "E"},
+    {Role::RouterIn, "router_in", "router.in.weight", "Q H"},
+    {Role::RouterInBias, "router_in_bias", "router.in.bias", "Q"},
+    {Role::RouterState, "router_state", "router.state.weight", "Q"},
+    {Role::RouterFc1, "router_fc1", "router.fc1.weight", "Z Q"},
+    {Role::RouterFc1Bias, "router_fc1_bias", "router.fc1.bias", "Z"},
+    {Role::RouterFc2, "router_fc2", "router.fc2.weight", "Z Q"},
+    {Role::RouterFc2Bias, "router_fc2_bias", "router.fc2.bias", "Z"},
 };
 
 const RoleRow &import::lookup(Role role) {
@@ -58,8 +66,9 @@ const RoleRow &import::lookup(Role role) {
 std::span<const Family> import::families() {
   static const std::vector<Family> all = [] {
     std::vector<Family> rows;
-    for (std::span<const Family> some : {softmaxFamilies(), deepSeekFamilies(),
-                                         sigmoidFamilies(), logitFamilies()})
+    for (std::span<const Family> some :
+         {softmaxFamilies(), deepSeekFamilies(), sigmoidFamilies(),
+          logitFamilies(), specialFamilies(), ggufFamilies()})
       rows.insert(rows.end(), some.begin(), some.end());
     return rows;
   }();
@@ -73,13 +82,12 @@ std::span<const Family> import::families() {
 static constexpr UnsupportedModel kUnsupported[] = {
     {"phimoe", "sparse mixer routing, where each pick masks the next one's "
                "softmax by a threshold"},
-    {"longcat_flash", "experts that give back their input"},
-    {"zaya", "a router of several layers that reads the previous layer's"},
-    {"gemma4", "a router that reads the residual through a norm of its own"},
-    {"deepseek_v4", "ids from a table of token ids in its first layers"},
     {"nllb-moe", "a capacity that follows from the number of tokens"},
     {"hunyuan", "tokens over the capacity given to random experts"},
-    {"inkling", "shared experts whose weights are normalized with the others'"},
+    {"inkling_mm_model", "shared experts whose weights are normalized with the "
+                         "others'"},
+    {"inkling_text",
+     "shared experts whose weights are normalized with the others'"},
     {"ernie4_5_vl_moe", "experts that are chosen by what kind of token it is"},
 };
 

@@ -27,9 +27,9 @@ namespace moe::import {
 
 /// What a tensor is to the layer. In comments: the canonical dimensions.
 enum class Role : unsigned {
-  Router,        ///< E H
-  RouterBias,    ///< E, part of the logits
-  SelectionBias, ///< E, added to scores for the selection only
+  Router,        ///< C Q
+  RouterBias,    ///< C, part of the logits
+  SelectionBias, ///< C, added to scores for the selection only
   Gate,          ///< E I H
   Up,            ///< E I H
   Down,          ///< E H I
@@ -41,7 +41,7 @@ enum class Role : unsigned {
   SharedDown,    ///< H S
   SharedRouter,  ///< 1 H, whose sigmoid weighs the shared experts
   OutputBias,    ///< H, added to what the layer gives
-  RouterNorm,    ///< H, of the norm through which the router reads
+  RouterNorm,    ///< Q, of the norm through which the router reads
   LatentIn,      ///< X H, in front of the experts
   LatentOut,     ///< H X, behind their sum
   InputNorm,     ///< X, of the norm through which the experts read
@@ -49,8 +49,16 @@ enum class Role : unsigned {
   OutputNorm,    ///< H, of the norm of what the layer gives
   Mix,           ///< 2 H, whose softmax weighs routed and shared experts
   MixBias,       ///< 2
+  ExpertScale,   ///< E, what the weights are multiplied by
+  RouterIn,      ///< Q H, of a router that is an MLP: from hidden to its state
+  RouterInBias,  ///< Q
+  RouterState,   ///< Q, by which the previous layer's state is added to it
+  RouterFc1,     ///< Z Q
+  RouterFc1Bias, ///< Z
+  RouterFc2,     ///< Z Q
+  RouterFc2Bias, ///< Z
 };
-inline constexpr unsigned kNumRoles = 22;
+inline constexpr unsigned kNumRoles = 30;
 
 struct RoleRow {
   Role id;
@@ -66,7 +74,10 @@ const RoleRow &lookup(Role role);
 enum class Part { Whole, First, Second, Even, Odd };
 
 /// Where one tensor is stored and how it lies. Letters name sizes: E experts,
-/// H hidden, X the width that experts work in (hidden, unless there are
+/// C columns of the router (as many, unless there are experts that compute
+/// nothing; a router's own tensors may say E for it), Q and Z the width that
+/// the router works in (hidden, unless it is an MLP; its tensors may say H), H
+/// hidden, X the width that experts work in (hidden, unless there are
 /// projections around them; an expert's own tensors may say H for it), I
 /// intermediate, S intermediate of the shared experts, P two, 1 one.
 struct TensorRow {
@@ -248,6 +259,15 @@ struct Family {
   /// Tensors of norms and projections around the experts.
   std::span<const TensorRow> around = {};
   std::span<const NormPreset> norms = {};
+  /// A key with the width of a router that is an MLP.
+  std::string_view routerWidth = {};
+  /// A key with how many columns of the router are of no expert, and what its
+  /// absence means; whether these give back what went in.
+  std::string_view virtualExperts = {};
+  int64_t virtualByDefault = 0;
+  bool virtualIdentity = false;
+  /// A tensor of layers that do what moec has no form for, and what they need.
+  std::string_view refusedTensor = {}, refusedNeeds = {};
   /// Of several rows of a model type, which one it is.
   std::optional<Condition> onlyIf = std::nullopt;
 };

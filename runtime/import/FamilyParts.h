@@ -24,6 +24,10 @@ std::span<const Family> softmaxFamilies();
 std::span<const Family> deepSeekFamilies();
 std::span<const Family> sigmoidFamilies();
 std::span<const Family> logitFamilies();
+/// Layers that are more than experts.
+std::span<const Family> specialFamilies();
+/// Checkpoints of another file format.
+std::span<const Family> ggufFamilies();
 
 inline constexpr std::string_view kHiddenSize[] = {"hidden_size"};
 inline constexpr std::string_view kIntermediateSize[] = {"intermediate_size"};

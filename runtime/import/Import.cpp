@@ -80,7 +80,7 @@ Result<Source> Source::open(const std::string &folder) {
   Result<core::Checkpoint> checkpoint = core::Checkpoint::open(folder);
   if (!checkpoint)
     return checkpoint.takeError();
-  Result<Config> config = Config::read(folder);
+  Result<Config> config = Config::read(folder, *checkpoint);
   if (!config)
     return config.takeError();
   Result<const Family *> family = config->family();
@@ -97,20 +97,6 @@ Result<Source> Source::open(const std::string &folder) {
 //===----------------------------------------------------------------------===//
 // Keys
 //===----------------------------------------------------------------------===//
-
-/// A string, a flag or an integer as the table has it.
-static std::string spelled(const core::JsonValue &value) {
-  if (Result<std::string> text = value.asString())
-    return *text;
-  if (Result<bool> flag = value.asBool())
-    return *flag ? "true" : "false";
-  if (Result<int64_t> number = value.asInt())
-    return std::to_string(*number);
-  if (Result<double> number = value.asDouble();
-      number && std::abs(*number) < 1e9 && *number == std::round(*number))
-    return std::to_string(static_cast<int64_t>(*number));
-  return value.describe();
-}
 
 /// The activations' type: as asked for, else as the configuration says.
 static Result<mlir::FloatType> activationType(const Config &config,
@@ -159,6 +145,30 @@ Status Resolver::resolveSizes() {
       return value.takeError();
     *size = *std::move(value);
   }
+  sizes.columns = sizes.experts;
+  if (!family.virtualExperts.empty() || family.virtualByDefault > 0) {
+    int64_t count = family.virtualByDefault;
+    if (!family.virtualExperts.empty()) {
+      Result<int64_t> given =
+          config.integer(family.virtualExperts, 0, int64_t(1) << 20, count);
+      if (!given)
+        return given.takeError();
+      count = *given;
+    }
+    layer.virtualExperts = count;
+    layer.virtualIdentity = family.virtualIdentity;
+    sizes.columns.value += count;
+    sizes.columns.key += " + " + (family.virtualExperts.empty()
+                                      ? std::to_string(count)
+                                      : std::string(family.virtualExperts));
+  }
+  sizes.routerWidth = sizes.hidden;
+  if (!family.routerWidth.empty()) {
+    Result<Size> value = config.size({&family.routerWidth, 1}, place.number);
+    if (!value)
+      return value.takeError();
+    sizes.routerWidth = *std::move(value);
+  }
   sizes.latent = sizes.hidden;
   for (std::string_view key : family.latent)
     if (config.find(key)) {
@@ -173,12 +183,12 @@ Status Resolver::resolveSizes() {
       return value.takeError();
     topK = *std::move(value);
   }
-  if (topK.value > sizes.experts.value)
+  if (topK.value > sizes.columns.value)
     return Error(ErrorId::RouterInvalid,
                  config.file() + ": key '" + topK.key + "' is " +
                      std::to_string(topK.value) + ", but '" +
-                     sizes.experts.key + "' is " +
-                     std::to_string(sizes.experts.value));
+                     sizes.columns.key + "' is " +
+                     std::to_string(sizes.columns.value));
   if (Status status = resolveShared(); !status)
     return status;
   layer.hidden = sizes.hidden.value;
@@ -327,7 +337,7 @@ Status Resolver::resolveRouter() {
       return capacity.takeError();
     layer.capacity = {*capacity, CapacityOrder::TokenMajor};
   }
-  if (auto broken = semantics::verifyRouter(router, layer.experts))
+  if (auto broken = semantics::verifyRouter(router, layer.routerColumns()))
     return Error(ErrorId::RouterInvalid,
                  config.file() + ": the router " + *broken);
   return Status::ok();
@@ -447,6 +457,13 @@ Status Resolver::resolveTensors() {
     return quantization.takeError();
   TensorResolver resolver(source.checkpoint, source.folder, place.block, sizes,
                           *quantization, layer.activationType);
+  if (!family.refusedTensor.empty() &&
+      source.checkpoint.contains(place.block + "." +
+                                 std::string(family.refusedTensor)))
+    return Error(
+        ErrorId::FeatureUnsupported,
+        "'" + source.folder + "': layer " + std::to_string(place.number) +
+            " is not supported: it needs " + std::string(family.refusedNeeds));
   if (Status status = addTensors(resolver, family.routerTensors); !status)
     return status;
   layer.router.hasBias = layer.weight(Role::SelectionBias).has_value();

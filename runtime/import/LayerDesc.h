@@ -67,6 +67,11 @@ struct LayerDesc {
   std::optional<Capacity> capacity;
   /// Weights multiply what goes into an expert, not what it gives.
   bool weighInput = false;
+  /// Columns of the router behind the experts', which compute nothing: they
+  /// give back what went in, or nothing.
+  int64_t virtualExperts = 0;
+  bool virtualIdentity = false;
+  int64_t routerColumns() const { return experts + virtualExperts; }
   /// What the sum over the experts is multiplied by, and the shared experts'.
   double sumScale = 1.0, sharedScale = 1.0;
   /// Logits are multiplied by the one and bent to stay below the other, 0 being
@@ -102,7 +107,8 @@ struct LayerDesc {
 };
 
 /// A module with the parameters and @layer: (hidden_states) -> (hidden_states,
-/// topk_ids, topk_weights, router_logits). The description must be one that
+/// topk_ids, topk_weights, router_logits); routers with a state also give, and
+/// behind the first layer take, router_states. The description must be one that
 /// verifyRouter accepts and its weights must fit; a module that does not verify
 /// is an Internal error.
 core::Result<mlir::OwningOpRef<mlir::ModuleOp>>

@@ -150,6 +150,106 @@ Value import::rmsNorm(OpBuilder &builder, Location loc, Value input,
       });
 }
 
+/// Whether an id is of an expert from `first` on.
+static Value isFrom(OpBuilder &builder, Location loc, Value id, int64_t first) {
+  Value bound = arith::ConstantOp::create(
+      builder, loc, builder.getIntegerAttr(id.getType(), first));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge, id,
+                               bound);
+}
+
+Value import::idsBelow(OpBuilder &builder, Location loc, Value ids,
+                       int64_t experts) {
+  auto type = cast<RankedTensorType>(ids.getType());
+  AffineMap all = mapOf(Read::All, builder.getContext());
+  Value tokens = tensor::DimOp::create(builder, loc, ids, 0);
+  Value init = tensor::EmptyOp::create(builder, loc, type, tokens);
+  return linalg::GenericOp::create(
+             builder, loc, type, ids, init, ArrayRef<AffineMap>{all, all},
+             SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+             [&](OpBuilder &inner, Location loc, ValueRange values) {
+               Value none = arith::ConstantOp::create(
+                   inner, loc, inner.getIntegerAttr(values[0].getType(), -1));
+               Value beyond = isFrom(inner, loc, values[0], experts);
+               Value id =
+                   arith::SelectOp::create(inner, loc, beyond, none, values[0]);
+               linalg::YieldOp::create(inner, loc, id);
+             })
+      .getResult(0);
+}
+
+/// A tensor [t, columns] of sums over a third dimension, from 0.
+static Value
+sums(OpBuilder &builder, Location loc, Value rows, int64_t columns,
+     ValueRange inputs, ArrayRef<AffineMap> reads,
+     llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> term) {
+  MLIRContext *context = builder.getContext();
+  auto type = RankedTensorType::get({ShapedType::kDynamic, columns},
+                                    builder.getF32Type());
+  Value tokens = tensor::DimOp::create(builder, loc, rows, 0);
+  Value empty = tensor::EmptyOp::create(builder, loc, type, tokens);
+  Value zeros =
+      linalg::FillOp::create(builder, loc, constant(builder, loc, 0), empty)
+          .getResult(0);
+  SmallVector<AffineMap> maps(reads);
+  maps.push_back(AffineMap::get(
+      3, 0, {getAffineDimExpr(0, context), getAffineDimExpr(1, context)},
+      context));
+  return linalg::GenericOp::create(
+             builder, loc, type, inputs, zeros, maps,
+             ArrayRef<utils::IteratorType>{utils::IteratorType::parallel,
+                                           utils::IteratorType::parallel,
+                                           utils::IteratorType::reduction},
+             [&](OpBuilder &inner, Location loc, ValueRange values) {
+               Value sum = arith::AddFOp::create(inner, loc, values.back(),
+                                                 term(inner, loc, values));
+               linalg::YieldOp::create(inner, loc, sum);
+             })
+      .getResult(0);
+}
+
+Value import::weightFrom(OpBuilder &builder, Location loc, Value ids,
+                         Value weights, int64_t experts) {
+  MLIRContext *context = builder.getContext();
+  AffineMap slots = AffineMap::get(
+      3, 0, {getAffineDimExpr(0, context), getAffineDimExpr(2, context)},
+      context);
+  return sums(builder, loc, ids, 1, {ids, weights}, {slots, slots},
+              [&](OpBuilder &inner, Location loc, ValueRange values) -> Value {
+                Value beyond = isFrom(inner, loc, values[0], experts);
+                return arith::SelectOp::create(inner, loc, beyond, values[1],
+                                               constant(inner, loc, 0));
+              });
+}
+
+Value import::timesScaleOf(OpBuilder &builder, Location loc, Value ids,
+                           Value weights, Value scales) {
+  MLIRContext *context = builder.getContext();
+  AffineMap slots = AffineMap::get(
+      3, 0, {getAffineDimExpr(0, context), getAffineDimExpr(1, context)},
+      context);
+  AffineMap experts =
+      AffineMap::get(3, 0, {getAffineDimExpr(2, context)}, context);
+  const int64_t width = cast<RankedTensorType>(ids.getType()).getDimSize(1);
+  Value factors = sums(
+      builder, loc, ids, width, {ids, scales}, {slots, experts},
+      [&](OpBuilder &inner, Location loc, ValueRange values) -> Value {
+        Value index = linalg::IndexOp::create(inner, loc, 2);
+        Value expert =
+            arith::IndexCastOp::create(inner, loc, values[0].getType(), index);
+        Value same = arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::eq,
+                                           values[0], expert);
+        return arith::SelectOp::create(inner, loc, same,
+                                       toF32(inner, loc, values[1]),
+                                       constant(inner, loc, 0));
+      });
+  return mapRows(
+      builder, loc, {{weights}, {factors}}, width, builder.getF32Type(),
+      [](OpBuilder &inner, Location loc, ValueRange values) {
+        return Value(arith::MulFOp::create(inner, loc, values[0], values[1]));
+      });
+}
+
 Value import::times(OpBuilder &builder, Location loc, Value value,
                     double factor) {
   if (factor == 1.0)

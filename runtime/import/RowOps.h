@@ -59,6 +59,19 @@ struct RmsNorm {
 mlir::Value rmsNorm(mlir::OpBuilder &builder, mlir::Location loc,
                     mlir::Value input, const RmsNorm &norm, mlir::Type element);
 
+/// ids[t, j], and -1 for those that are not below `experts`.
+mlir::Value idsBelow(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value ids, int64_t experts);
+
+/// [t, 1]: the sum of the weights whose ids are not below `experts`.
+mlir::Value weightFrom(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::Value ids, mlir::Value weights, int64_t experts);
+
+/// weights[t, j] * scales[ids[t, j]]; 0 where there is no expert.
+mlir::Value timesScaleOf(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value ids, mlir::Value weights,
+                         mlir::Value scales);
+
 /// value * factor.
 mlir::Value times(mlir::OpBuilder &builder, mlir::Location loc,
                   mlir::Value value, double factor);

@@ -356,11 +356,12 @@ Status SpecReader::addWeights() {
     llvm::SmallVector<int64_t> shape;
     for (char letter : lookup(role).dims)
       if (letter != ' ')
-        shape.push_back(letter == 'E'                    ? layer.experts
-                        : letter == 'H' || letter == 'X' ? layer.hidden
-                        : letter == 'I'                  ? layer.width
-                        : letter == '1'                  ? 1
-                                                         : sharedWidth);
+        shape.push_back(letter == 'E' || letter == 'C' ? layer.experts
+                        : letter == 'H' || letter == 'X' || letter == 'Q'
+                            ? layer.hidden
+                        : letter == 'I' ? layer.width
+                        : letter == '1' ? 1
+                                        : sharedWidth);
     auto tensor = mlir::RankedTensorType::get(shape, type ? type : weightType);
     std::string_view name = lookup(role).tensor;
     auto source = SourceAttr::get(

@@ -27,6 +27,11 @@ const Size &Sizes::of(char letter) const {
     return experts;
   case 'H':
     return hidden;
+  case 'C':
+    return columns;
+  case 'Q':
+  case 'Z':
+    return routerWidth;
   case 'X':
     return latent;
   case 'I':
@@ -79,10 +84,14 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
   lie.part = row.part;
   lie.perExpert = row.name.find("{e}") != std::string_view::npos;
   std::string canonical = letters(lookup(row.role).dims);
+  // Tensors may call a size by its usual name.
   std::string dims(row.dims);
-  if (canonical.find('X') != std::string::npos &&
-      dims.find('X') == std::string::npos)
-    std::ranges::replace(dims, 'H', 'X');
+  for (auto [letter, usual] :
+       {std::pair('X', 'H'), std::pair('Q', 'H'), std::pair('C', 'E')})
+    if (canonical.find(letter) != std::string::npos &&
+        dims.find(letter) == std::string::npos &&
+        canonical.find(usual) == std::string::npos)
+      std::ranges::replace(dims, usual, letter);
   std::string stored = letters(dims);
   if (canonical.find('1') == std::string::npos)
     std::erase(stored, '1');

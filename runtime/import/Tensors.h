@@ -24,7 +24,8 @@ namespace moe::import {
 
 /// The sizes that dimensions are named by.
 struct Sizes {
-  Size experts, hidden, latent, width, shared, two = {2, ""}, one = {1, ""};
+  Size experts, columns, hidden, routerWidth, latent, width, shared,
+      two = {2, ""}, one = {1, ""};
   const Size &of(char letter) const;
 };
 

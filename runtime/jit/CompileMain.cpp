@@ -9,6 +9,7 @@
 #include "moe/runtime/core/CommandLine.h"
 #include "moe/runtime/core/Environment.h"
 #include "moe/runtime/core/Os.h"
+#include "moe/runtime/core/Source.h"
 #include "moe/runtime/jit/Compile.h"
 #include "moe/runtime/jit/InputGuard.h"
 #include "moe/runtime/jit/ToolMain.h"
@@ -74,8 +75,7 @@ int jit::compileMain(int argc, char **argv) {
 
   moe_plugin_source source{};
   std::string text = input;
-  std::optional<os::FileInfo> info = os::fileInfo(input);
-  if (info && info->isDirectory) {
+  if (core::isCheckpoint(input)) {
     source.kind = MOE_SOURCE_CHECKPOINT;
   } else {
     source.kind = MOE_SOURCE_TEXT;

@@ -8,6 +8,7 @@
 
 #include "moe/runtime/core/CommandLine.h"
 #include "moe/runtime/core/Os.h"
+#include "moe/runtime/import/Family.h"
 #include "moe/runtime/import/Import.h"
 #include "moe/runtime/jit/Source.h"
 #include "moe/runtime/jit/ToolMain.h"
@@ -22,13 +23,14 @@ static constexpr Flag kFlags[] = {
     {"layer", "N", "the layer; may be left out where there is one MoE layer"},
     {"dtype", "f32|bf16|f16", "of activations; default: the checkpoint's"},
     {"list", "", "print the MoE layers, one a line, the number first"},
+    {"families", "", "print the families of models, each with its model types"},
     {"o", "FILE", "where to write; default: standard output"},
 };
-static constexpr Tool kTool{
-    "moe-import", "DIR [flags]",
-    "Writes one MoE layer of a Hugging Face checkpoint as IR. Weights stay in "
-    "the checkpoint: the IR names them.",
-    kFlags};
+static constexpr Tool kTool{"moe-import", "DIR|FILE.gguf [flags]",
+                            "Writes one MoE layer of a Hugging Face or GGUF "
+                            "checkpoint as IR. Weights stay in "
+                            "the checkpoint: the IR names them.",
+                            kFlags};
 
 static int list(const std::string &folder) {
   Result<std::vector<import::MoeLayer>> layers = import::listLayers(folder);
@@ -39,12 +41,26 @@ static int list(const std::string &folder) {
   return 0;
 }
 
+/// What is supported, for people and for the table in the documentation.
+static int listFamilies() {
+  for (const import::Family &family : import::families()) {
+    llvm::outs() << family.name << "\t";
+    llvm::interleave(
+        family.modelTypes, llvm::outs(),
+        [](std::string_view name) { llvm::outs() << name; }, " ");
+    llvm::outs() << "\n";
+  }
+  return 0;
+}
+
 int jit::importMain(int argc, char **argv) {
   Result<CommandLine> line = CommandLine::parse(kTool, argc, argv);
   if (!line)
     return reportError(line.error());
   if (std::optional<int> done = printHelpOrVersion(*line, kTool))
     return *done;
+  if (line->has("families") && line->positional().empty())
+    return listFamilies();
   if (line->positional().size() != 1)
     return reportError(Error(ErrorId::UsageInvalid,
                              "moe-import: expected one folder of a checkpoint; "

@@ -110,7 +110,9 @@ def route(case, logits, bias):
     """ids and weights of one token."""
     score = case["score"]
     scores = (softmax(logits) if score == "softmax" else
-              [sigmoid(x) for x in logits] if score == "sigmoid" else list(logits))
+              [sigmoid(x) for x in logits] if score == "sigmoid" else
+              [math.sqrt(math.log1p(math.exp(x))) for x in logits] if score == "sqrtsoftplus" else
+              list(logits))
     choice = [s + b for s, b in zip(scores, bias)] if case.get("bias") else list(scores)
     if "groups" in case:  # the best by the sum of their two best
         count, keep = case["groups"]
@@ -119,7 +121,7 @@ def route(case, logits, bias):
         best = sorted(range(count), key=lambda g: -sums[g])[:keep]
         fill = case.get("fill", -math.inf)
         choice = [c if e // size in best else fill for e, c in enumerate(choice)]
-    ids = sorted(range(E), key=lambda e: -choice[e])[:case["k"]]
+    ids = sorted(range(len(choice)), key=lambda e: -choice[e])[:case["k"]]
     weights = [scores[e] for e in ids]
     norm = case.get("norm")
     if norm == "softmax":
@@ -394,6 +396,30 @@ CASES.update({
                                             intermediate_size=I, num_shared_experts=1,
                                             expert_selection_fn="sigmoid",
                                             shared_expert_combination_strategy="sum")),
+    "gemma4": dict(score="softmax", k=3, norm=0.0, block="model.layers.1",
+                   router="router.proj.weight", experts=fused, act=gelu_tanh, gemma=1e-6,
+                   nested=("text_config",), outer="model.language_model.",
+                   config=dict(num_experts=E, top_k_experts=3, moe_intermediate_size=I,
+                               enable_moe_block=True, rms_norm_eps=1e-6)),
+    "longcat_flash": dict(score="softmax", bias=True, k=4, scale=6.0, block=MLP,
+                          router="router.classifier.weight", experts=named, identity=4,
+                          bias_at="router.e_score_correction_bias", bias_size=0.05,
+                          config=dict(n_routed_experts=E, zero_expert_num=4, moe_topk=4,
+                                      num_layers=2, expert_ffn_hidden_size=I,
+                                      zero_expert_type="identity", routed_scaling_factor=6.0)),
+    "deepseek_v4": dict(score="sqrtsoftplus", bias=True, k=3, norm=1e-20, scale=1.5,
+                        block="layers.1.ffn", router="gate.weight", experts=numbered, shared=I,
+                        act=clamped_swiglu, bias_at="gate.bias",
+                        shared_at=lambda block, s: {
+                            f"{block}.shared_experts.{part}.weight": m
+                            for part, m in zip(("w1", "w3", "w2"), s)},
+                        config=dict(ROUTED, n_shared_experts=1, swiglu_limit=0.5,
+                                    routed_scaling_factor=1.5, scoring_func="sqrtsoftplus")),
+    "zaya": dict(score="softmax", bias=True, k=1, block=MLP, skip=1, state=5,
+                 router="gate.router_mlp.out_proj.weight", experts=fused,
+                 bias_at="gate.balancing_biases", bias_size=0.05,
+                 config=dict(num_experts=E, num_experts_per_tok=1, moe_intermediate_size=I,
+                             router_hidden_size=5, rms_norm_eps=1e-5)),
     "kolibri1": dict(score="none", bias=True, k=3, norm="sigmoid", block=MLP,
                      router="gate.weight", experts=named, shared=10,
                      bias_at="../moe.router.expert_bias", shared_at=shared_in("shared_experts"),
@@ -403,8 +429,13 @@ CASES.update({
 
 def write(model_type, case, folder):
     """The checkpoint, an input and what the layer gives for it."""
-    router = matrix(E, H, 0.6)
-    bias = [single(case.get("bias_mean", 0.0) + b) for b in matrix(1, E, 0.2)[0]]
+    columns = E + case.get("identity", 0) + case.get("skip", 0)
+    router_width = case.get("state", H)
+    router = matrix(columns, router_width, 0.6)
+    into, state_scale = matrix(router_width, H), matrix(3, router_width, 0.5)
+    layers = [matrix(router_width, router_width) for _ in range(2)]
+    bias = [single(case.get("bias_mean", 0.0) + b)
+            for b in matrix(1, columns, case.get("bias_size", 0.2))[0]]
     inner = case.get("latent", H)
     experts = [[matrix(I, inner) for _ in range(E)], [matrix(I, inner) for _ in range(E)],
                [matrix(inner, I) for _ in range(E)]]
@@ -413,7 +444,8 @@ def write(model_type, case, folder):
     sigma, mix, mix_bias = matrix(1, H), matrix(2, H), matrix(1, 2)[0]
     before, behind = matrix(inner, H), matrix(H, inner)
     weights_of = {name: matrix(1, size, 0.3)[0]
-                  for name, size in (("in", inner), ("each", inner), ("out", H))}
+                  for name, size in (("in", inner), ("each", inner), ("out", H), ("router", H),
+                                     ("experts", E))}
     act = case.get("act", silu)
     shared_act = case.get("shared_act", act)
 
@@ -439,22 +471,56 @@ def write(model_type, case, folder):
         tensors[f"{block}.experts.post_expert_norm.weight"] = weights_of["each"]
     if "after" in case:
         tensors[f"{beside}.post_mlp_layernorm.weight"] = weights_of["out"]
+    if "state" in case:
+        biases = matrix(3, router_width, 0.3)
+        gate = f"{block}.gate"
+        tensors[f"{gate}.down_proj.weight"], tensors[f"{gate}.down_proj.bias"] = into, biases[0]
+        tensors[f"{gate}.router_states_scale"] = state_scale[0]
+        tensors[f"{gate}.router_mlp.norm.weight"] = state_scale[1]
+        for number, name in enumerate(("fc1", "fc2")):
+            tensors[f"{gate}.router_mlp.{name}.weight"] = layers[number]
+            tensors[f"{gate}.router_mlp.{name}.bias"] = biases[1 + number]
+    if "gemma" in case:
+        tensors[f"{block}.router.scale"] = weights_of["router"]
+        tensors[f"{block}.router.per_expert_scale"] = weights_of["experts"]
+        tensors[f"{block}.pre_feedforward_layernorm_2.weight"] = weights_of["in"]
+        tensors[f"{block}.post_feedforward_layernorm_2.weight"] = weights_of["out"]
 
     out = {"hidden_states": [], "router_logits": [], "topk_ids": [], "topk_weights": []}
-    tokens = matrix(T, H, 1.0)
-    for x in tokens:
-        logits = [case.get("multiplier", 1.0) * l for l in times(router, x)]
+    tokens, states = matrix(T, H, 1.0), matrix(T, router_width, 1.0)
+    if "state" in case:
+        out["router_states"] = []
+    for x, before_it in zip(tokens, states):
+        asked = x
+        if "state" in case:
+            asked = [v + b + s * w for v, b, s, w in zip(times(into, x), biases[0], before_it,
+                                                         state_scale[0])]
+            out["router_states"].append(asked)
+            asked = normed(asked, 1e-5, state_scale[1])
+            for m, b in zip(layers, biases[1:]):
+                asked = [0.5 * v * (1 + math.erf(v / math.sqrt(2)))
+                         for v in (a + c for a, c in zip(times(m, asked), b))]
+        if "gemma" in case:
+            asked = [v / math.sqrt(H) for v in normed(x, case["gemma"], weights_of["router"])]
+        logits = [case.get("multiplier", 1.0) * l for l in times(router, asked)]
         if "cap" in case:
             logits = [case["cap"] * math.tanh(l / case["cap"]) for l in logits]
         ids, weights = route(case, logits, bias)
+        if "gemma" in case:
+            weights = [w * weights_of["experts"][e] for e, w in zip(ids, weights)]
         coefficients = (softmax([a + b for a, b in zip(times(mix, x), mix_bias)])
                         if case.get("mix") else (case.get("sum_scale", 1.0),
                                                  case.get("shared_scale", 1.0)))
         read = times(before, x) if "latent" in case else x
         if "muse" in case:  # weights are stored less 1
             read = normed(read, case["muse"][0], [1 + w for w in weights_of["in"]])
+        if "gemma" in case:
+            read = normed(x, case["gemma"], weights_of["in"])
         y = [0.0] * inner
         for e, weight in zip(ids, weights):
+            if e >= E:  # gives back what went in, or nothing
+                y = [a + weight * b * ("identity" in case) for a, b in zip(y, x)]
+                continue
             one = mlp(read, experts[0][e], experts[1][e], experts[2][e], act)
             if "muse" in case:
                 one = normed([v * (1 + w) for v, w in zip(one, weights_of["each"])],
@@ -465,6 +531,8 @@ def write(model_type, case, folder):
         if width:
             factor = sigmoid(times(sigma, x)[0]) if case.get("sigma") else coefficients[1]
             y = [a + factor * b for a, b in zip(y, mlp(x, *shared, shared_act))]
+        if "gemma" in case:
+            y = normed(y, case["gemma"], weights_of["out"])
         if "after" in case:
             y = normed(y, case["after"], weights_of["out"])
         for name, value in zip(out, (y, logits, ids, weights)):
@@ -477,7 +545,10 @@ def write(model_type, case, folder):
     with open(f"{folder}/config.json", "w", encoding="utf-8") as file:
         json.dump(dict(config, model_type=model_type, torch_dtype="float32"), file)
     save(f"{folder}/model.safetensors", tensors)
-    save(f"{folder}/input-T{T}.safetensors", {"hidden_states": tokens})
+    inputs = {"hidden_states": tokens}
+    if "state" in case:
+        inputs["router_states"] = states
+    save(f"{folder}/input-T{T}.safetensors", inputs)
     save(f"{folder}/expect-T{T}.safetensors", out)
 
 

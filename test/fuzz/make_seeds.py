@@ -54,6 +54,41 @@ SAFETENSORS = {
     "lfs": b"version https://git-lfs.github.com/spec/v1\n",
 }
 
+
+
+def gguf(keys, tensors, data):
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys))
+    for key, kind, value in keys:
+        head += text(key) + struct.pack("<I", kind) + value
+    for name, dims, kind, offset in tensors:
+        head += text(name) + struct.pack("<I", len(dims))
+        head += b"".join(struct.pack("<Q", dim) for dim in dims) + struct.pack("<IQ", kind, offset)
+    return head + bytes(-len(head) % 32) + data
+
+
+GGUF = {
+    "empty": gguf([], [], b""),
+    "keys": gguf(
+        [
+            (b"general.architecture", 8, struct.pack("<Q", 5) + b"llama"),
+            (b"general.alignment", 4, struct.pack("<I", 64)),
+            (b"f", 6, struct.pack("<f", 1.5)),
+            (b"b", 7, b"\1"),
+            (b"a", 9, struct.pack("<IQ", 9, 1) + struct.pack("<IQ", 0, 2) + b"xy"),
+        ],
+        [],
+        b"",
+    ),
+    "blocks": gguf(
+        [],
+        [(b"q8", [32, 2], 8, 0), (b"q4k", [256], 12, 96), (b"q6k", [256], 14, 256)],
+        bytes(range(256)) * 2,
+    ),
+    "behind": gguf([], [(b"f", [1 << 40], 0, 0)], bytes(8)),
+}
+
 CONFIG = {
     "flat": json.dumps(
         {
@@ -103,6 +138,7 @@ def main():
     for target, seeds in (
         ("Safetensors", SAFETENSORS),
         ("Config", CONFIG),
+        ("Gguf", GGUF),
         ("Index", INDEX),
         ("Package", PACKAGE),
     ):

@@ -9,6 +9,7 @@
 #include "moe/tools/moe-run/Options.h"
 
 #include "moe/runtime/core/Os.h"
+#include "moe/runtime/core/Source.h"
 #include "moe/runtime/core/ThreadPool.h"
 #include "moe/tools/common/Executors.h"
 
@@ -48,7 +49,8 @@ static constexpr Flag kFlags[] = {
     {"explain", "[json]", "print what the compiler decided and why"},
     {"memory", "", "print the memory plan and what was used"},
     {"timing", "", "print times of phases, binding and kernels"},
-    {"stats", "FILE.json", "write how tokens spread over experts"},
+    {"stats", "FILE.json",
+     "say how tokens spread over experts, and write it as JSON"},
 };
 
 const Tool tools::kMoeRun{"moe-run", "FILE.mlir|FILE.moe|DIR [flags]",
@@ -94,8 +96,7 @@ Result<RunOptions> tools::parseOptions(const CommandLine &line) {
     return usage("expected one file of IR, package or folder of a checkpoint; "
                  "see moe-run --help");
   options.source = line.positional().front();
-  std::optional<os::FileInfo> info = os::fileInfo(options.source);
-  options.isFolder = info && info->isDirectory;
+  options.isCheckpoint = core::isCheckpoint(options.source);
   std::optional<uint64_t> seed, argSeed;
   std::optional<uint32_t> threads;
   for (Status status :

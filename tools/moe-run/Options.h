@@ -36,7 +36,7 @@ struct RunOptions {
   bool check = false, checkPhases = false, exact = false, explain = false;
   bool memory = false, timing = false;
 
-  bool isFolder = false; ///< source is a checkpoint's folder
+  bool isCheckpoint = false; ///< source is one
 };
 
 extern const core::Tool kMoeRun;

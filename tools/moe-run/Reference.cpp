@@ -34,7 +34,7 @@ std::optional<moe_weights> tools::weightsOf(const RunOptions &options) {
     weights.seed = *options.weightSeed;
     return weights;
   }
-  if (!options.weights && !options.isFolder)
+  if (!options.weights && !options.isCheckpoint)
     return std::nullopt;
   weights.kind = MOE_WEIGHTS_FOLDER;
   weights.folder =

@@ -12,11 +12,9 @@
 #include "moe/runtime/core/Os.h"
 #include "moe/tools/common/Handles.h"
 #include "moe/tools/moe-run/Layer.h"
+#include "moe/tools/moe-run/Statistics.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 using namespace moe;
 using namespace moe::tools;
@@ -132,11 +130,14 @@ Result<bool> tools::reportCase(const RunOptions &options, const Case &each,
     if (Status status = writeTensors(*options.output, results); !status)
       return status.takeError();
   if (options.stats) {
-    Result<std::string> text = routingStatistics(results);
-    if (!text)
-      return text.takeError();
-    if (Status status = core::os::writeFile(*options.stats, *text); !status)
+    Result<RoutingStatistics> spread = routingStatistics(results);
+    if (!spread)
+      return spread.takeError();
+    std::printf("%s", spread->text(label).c_str());
+    if (Status status = core::os::writeFile(*options.stats, spread->json());
+        !status)
       return status.takeError();
+    said = true;
   }
   if (!said)
     std::printf("%s  ran\n", label.c_str());
@@ -153,46 +154,4 @@ Status tools::printDecisions(const RunOptions &options, bool json) {
   Text text(made);
   std::fwrite(view(text).data(), 1, view(text).size(), stdout);
   return Status::ok();
-}
-
-Result<std::string> tools::routingStatistics(const HostTensors &results) {
-  const core::Tensor *ids = results.find("topk_ids");
-  if (!ids || ids->shape().size() != 2)
-    return Error(ErrorId::OutputUnknown,
-                 "--stats needs a layer with a result 'topk_ids' [T, K]");
-  const core::Tensor *logits = results.find("router_logits");
-  int64_t experts =
-      logits && logits->shape().size() == 2 ? logits->shape()[1] : 0;
-  for (int64_t i = 0; i < ids->numElements(); ++i)
-    experts = std::max(experts, static_cast<int64_t>(ids->at(i)) + 1);
-  std::vector<int64_t> counts(experts, 0);
-  int64_t placed = 0;
-  for (int64_t i = 0; i < ids->numElements(); ++i)
-    if (auto id = static_cast<int64_t>(ids->at(i)); id >= 0)
-      ++counts[id], ++placed;
-  double entropy = 0;
-  int64_t largest = 0, idle = 0;
-  for (int64_t count : counts) {
-    largest = std::max(largest, count);
-    idle += count == 0;
-    if (count > 0) {
-      double share = static_cast<double>(count) / static_cast<double>(placed);
-      entropy -= share * std::log(share);
-    }
-  }
-  double mean =
-      experts ? static_cast<double>(placed) / static_cast<double>(experts) : 0;
-  nlohmann::ordered_json json;
-  json["tokens"] = ids->shape()[0];
-  json["top_k"] = ids->shape()[1];
-  json["num_experts"] = experts;
-  json["slots"] = ids->numElements();
-  json["slots_without_expert"] = ids->numElements() - placed;
-  json["max_over_mean_load"] =
-      mean > 0 ? static_cast<double>(largest) / mean : 0;
-  json["idle_experts"] = idle;
-  json["load_entropy"] =
-      experts > 1 ? entropy / std::log(static_cast<double>(experts)) : 0;
-  json["tokens_per_expert"] = counts;
-  return json.dump(2) + "\n";
 }

@@ -25,12 +25,6 @@ core::Result<bool> reportCase(const RunOptions &options, const Case &each,
 /// --explain.
 core::Status printDecisions(const RunOptions &options, bool json);
 
-/// How tokens spread over experts, as JSON: tokens, top_k, per-expert counts,
-/// the largest load over the mean, idle experts, and the entropy of the load
-/// over its largest value, log(E). Needs topk_ids; experts are counted by
-/// router_logits' columns where there are any.
-core::Result<std::string> routingStatistics(const HostTensors &results);
-
 } // namespace moe::tools
 
 #endif // MOE_TOOLS_MOE_RUN_REPORTS_H

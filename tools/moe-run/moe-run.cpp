@@ -22,7 +22,7 @@ static Status runCases(const RunOptions &options) {
   Result<std::vector<Case>> cases = findCases(options);
   if (!cases)
     return cases.takeError();
-  std::string dtype = options.isFolder ? inputDType(cases->front()) : "";
+  std::string dtype = options.isCheckpoint ? inputDType(cases->front()) : "";
   Result<std::unique_ptr<Layer>> layer =
       options.executor == ExecutorKind::Reference
           ? openReference(options, dtype)

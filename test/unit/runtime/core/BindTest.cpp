@@ -284,6 +284,37 @@ TEST(BindTest, ValuesThatAreNone) {
             "[1, 1, 1]");
 }
 
+TEST(BindTest, GroupsThatThereAreNot) {
+  abi::ParamT param;
+  param.units = 1;
+  param.dtype = static_cast<uint8_t>(DType::I32);
+  param.shape = {3};
+  param.bytes = 12;
+  auto source = std::make_unique<abi::SourceT>();
+  source->pattern = "g_idx";
+  source->dtype = param.dtype;
+  source->stored_shape = param.shape;
+  source->shape = param.shape;
+  source->strides = {1};
+  source->values = abi::ValueRule::Below;
+  source->limit = 4;
+  param.sources.push_back(std::move(source));
+  std::shared_ptr<const Program> program = programOf(std::move(param));
+  SampleWeights weights;
+  std::vector<NamedWeight> tensors = weights.tensors();
+  std::vector<int32_t> groups = {0, 3, 2};
+  tensors.push_back({"g_idx", {DType::I32, {3}, groups.data()}});
+  EXPECT_EQ(bindError(namedWeights(tensors).get(), program), "no error");
+  groups[2] = 4;
+  EXPECT_EQ(bindError(namedWeights(tensors).get(), program),
+            "E0603: param @w: tensor 'g_idx' has the group 4 (there are 4) at "
+            "[2]");
+  groups[1] = -1;
+  EXPECT_EQ(bindError(namedWeights(tensors).get(), program),
+            "E0603: param @w: tensor 'g_idx' has the group -1 (there are 4) at "
+            "[1]");
+}
+
 TEST(BindTest, AByteOfEitherSignAndOfNoDimension) {
   abi::ParamT param;
   param.units = 1;
