@@ -28,6 +28,66 @@ using namespace moe;
 // ExpertOp
 //===----------------------------------------------------------------------===//
 
+VirtualAttr ExpertOp::virtualOf(int64_t id) {
+  if (ArrayAttr ranges = getVirtualExpertsAttr())
+    for (auto range : ranges.getAsRange<VirtualAttr>())
+      if (range.contains(id))
+        return range;
+  return {};
+}
+
+int64_t ExpertOp::countVirtual(int64_t first, int64_t last) {
+  int64_t count = 0;
+  if (ArrayAttr ranges = getVirtualExpertsAttr())
+    for (auto range : ranges.getAsRange<VirtualAttr>())
+      count += std::max<int64_t>(0, std::min(range.getLast() + 1, last) -
+                                        std::max(range.getFirst(), first));
+  return count;
+}
+
+/// expert_c5 and expert_c6
+static LogicalResult verifyVirtual(ExpertOp op) {
+  GroupsType groups = op.getGroups().getType();
+  RankedTensorType rows = tensorOf(op.getRows());
+  RankedTensorType result = tensorOf(op.getResult());
+  int64_t next = 0, constants = 0;
+  bool identity = false;
+  if (ArrayAttr ranges = op.getVirtualExpertsAttr())
+    for (auto range : ranges.getAsRange<VirtualAttr>()) {
+      if (range.getFirst() < next || range.getLast() < range.getFirst() ||
+          range.getLast() >= groups.getNumExperts())
+        return op.emitOpError()
+               << "expects ascending ranges of virtual experts within the "
+               << groups.getNumExperts() << " experts of the groups, got "
+               << range.getFirst() << " to " << range.getLast();
+      next = range.getLast() + 1;
+      identity |= range.getKind() == VirtualKind::Identity;
+      if (range.getKind() == VirtualKind::Constant)
+        constants += range.getCount();
+    }
+  int64_t first = groups.getLocalFirst(), count = groups.getLocalCount();
+  if (op.countVirtual(first, first + count) == count)
+    return op.emitOpError("expects a local expert that is not virtual");
+  if (identity && !sizeFits(rows.getDimSize(1), result.getDimSize(1)))
+    return op.emitOpError() << "expects rows and a result of one width for "
+                               "identity experts, got "
+                            << rows << " and " << result;
+  if (constants == 0 && !op.getConstants())
+    return success();
+  auto type =
+      op.getConstants() ? tensorOf(op.getConstants()) : RankedTensorType();
+  if (constants == 0 || !type ||
+      !shapeFits(type, {constants, result.getDimSize(1)}) ||
+      !isFloatTensor(type)) {
+    InFlightDiagnostic diag = op.emitOpError()
+                              << "expects constants [" << constants
+                              << ", n] of a float type for its " << constants
+                              << " constant experts, got ";
+    return type ? diag << type : diag << "none";
+  }
+  return success();
+}
+
 LogicalResult ExpertOp::verify() {
   RankedTensorType rows = tensorOf(getRows());
   RankedTensorType result = tensorOf(getResult());
@@ -35,15 +95,19 @@ LogicalResult ExpertOp::verify() {
       !sizeFits(rows.getDimSize(0), result.getDimSize(0)))
     return emitOpError() << "expects rows [N, H] and a result [N, n], got "
                          << rows << " and " << result;
+  if (failed(verifyVirtual(*this)))
+    return failure();
   // expert_c2
-  int64_t experts = getGroups().getType().getLocalCount();
+  GroupsType groups = getGroups().getType();
+  int64_t first = groups.getLocalFirst(), local = groups.getLocalCount();
+  int64_t experts = local - countVirtual(first, first + local);
   for (auto [index, weight] : llvm::enumerate(getWeights())) {
     RankedTensorType type = tensorOf(weight);
     if (type.getRank() < 1 || type.getDimSize(0) != experts)
       return emitOpError() << "expects weight " << index << " to have "
-                           << experts
-                           << " local experts as its first dimension, got "
-                           << type;
+                           << experts << " local experts"
+                           << (experts < local ? " that are not virtual" : "")
+                           << " as its first dimension, got " << type;
   }
   return success();
 }

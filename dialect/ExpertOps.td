@@ -13,7 +13,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 include "moe/dialect/MoeAttrs.td"
 include "moe/dialect/MoeTypes.td"
 
-def Moe_ExpertOp : Moe_Op<"expert", [Pure,
+def Moe_ExpertOp : Moe_Op<"expert", [Pure, AttrSizedOperandSegments,
     SingleBlockImplicitTerminator<"::moe::YieldOp">]> {
   let summary = "runs each expert's body on its rows";
   let description = [{
@@ -24,14 +24,23 @@ def Moe_ExpertOp : Moe_Op<"expert", [Pure,
     `moe.dequantize`, elementwise arith and math on tensors, and linalg ops that
     keep rows apart. LoRA is two linears and an add.
 
+    `virtual` names experts that have no weights and do not run the body: an
+    `identity` expert yields its rows as they are, a `zero` expert zeros, and
+    constant expert number i of all, in ascending order, row i of `constants`
+    [C, n]. What they yield is rounded to the result's type.
+
     Rules:
     - expert_c1: body arguments are the rows and one slice a weight operand, of
       matching types; the row dimension is dynamic.
     - expert_c2: every weight operand is [E, ...] with E the local experts of
-      the groups.
+      the groups less those that are virtual.
     - expert_c3: the body yields one tensor [rows, n]; the result is [N, n] of
       that element type.
     - expert_c4: ops of the body keep rows apart, and it yields rows.
+    - expert_c5: ranges of virtual experts ascend, do not overlap, lie within the
+      experts of the groups and leave a local expert.
+    - expert_c6: with an identity expert rows and result have one width; there
+      are `constants` [C, n] exactly where there are C constant experts.
 
     ```mlir
     %o = moe.expert %rows by %g weights(%up, %down) {
@@ -42,18 +51,33 @@ def Moe_ExpertOp : Moe_Op<"expert", [Pure,
       moe.yield %y : tensor<?x64xf32>
     } : (tensor<?x64xf32>, !moe.groups<experts = 8, ragged>, tensor<8x32x64xf32>,
          tensor<8x64x32xf32>) -> tensor<?x64xf32>
+    // Ids 8 to 11 pass their rows through.
+    %v = moe.expert %rows by %h weights(%w) virtual [#moe.virtual<identity 8 to 11>] {
+    ^bb0(%r: tensor<?x64xf32>, %w0: tensor<64x64xf32>):
+      %y = moe.linear %r, %w0 acc f32 : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
+      moe.yield %y : tensor<?x64xf32>
+    } : (tensor<?x64xf32>, !moe.groups<experts = 12, ragged>, tensor<8x64x64xf32>) -> tensor<?x64xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$rows, Moe_GroupsType:$groups,
-      Variadic<AnyRankedTensor>:$weights);
+      Variadic<AnyRankedTensor>:$weights,
+      Optional<AnyRankedTensor>:$constants,
+      OptionalAttr<Moe_VirtualArray>:$virtual_experts);
   let results = (outs AnyRankedTensor:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $rows `by` $groups (`weights` `(` $weights^ `)`)? $body attr-dict `:`
-    functional-type(operands, results)
+    $rows `by` $groups (`weights` `(` $weights^ `)`)?
+    (`virtual` $virtual_experts^)? (`constants` `(` $constants^ `)`)? $body
+    attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The range that an id lies in; null for an expert with weights.
+    VirtualAttr virtualOf(int64_t id);
+    /// Virtual experts among ids [first, last).
+    int64_t countVirtual(int64_t first, int64_t last);
+  }];
 }
 
 def Moe_LinearOp : Moe_Op<"linear", [Pure]> {

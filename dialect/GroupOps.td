@@ -21,18 +21,40 @@ def Moe_GroupOp : Moe_Op<"group", [Pure]> {
     of an expert follow the flat slot t*K + j. Pure, so two layers with the same
     ids share one.
 
-    Ids must lie in [-1, E); any other id is a run-time error.
+    Ids must lie in [-1, E); any other id is a run-time error. `padded<C>` asserts
+    that no expert has more than C of them, as a `moe.capacity` sees to it, and
+    `dense` that no token has an expert twice.
+
+    Expert choice: `axis expert` takes for each expert the tokens that it picked,
+    ids [E, C] in [-1, T), and T as `tokens`. Rows are then E*C, a token may
+    have any number of them, and a token is named once by an expert.
 
     Rules:
-    - group_c1: ids are [T, K] of i32.
+    - group_c1: ids are [T, K] of i32, or [E, C] for `axis expert`.
+    - group_c2: groups of `axis expert` are ragged, of E experts, all local.
+    - group_c3: padded<C> is not smaller than the capacity that made the ids.
 
     ```mlir
     %g = moe.group %ids : tensor<?x8xi32> -> !moe.groups<experts = 128, ragged>
+    %p = moe.group %ids : tensor<?x8xi32> -> !moe.groups<experts = 128, padded<64>>
+    %c = moe.group %picks axis expert tokens %t : tensor<8x32xi32> -> !moe.groups<experts = 8, ragged>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$ids);
+  let arguments = (ins AnyRankedTensor:$ids, Optional<Index>:$tokens);
   let results = (outs Moe_GroupsType:$groups);
-  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` qualified(type($groups))";
+  let assemblyFormat = [{
+    $ids (`axis` `expert` `tokens` $tokens^)? attr-dict `:` type($ids) `->`
+    qualified(type($groups))
+  }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$groups, "::mlir::Value":$ids), [{
+      build($_builder, $_state, groups, ids, ::mlir::Value());
+    }]>
+  ];
+  let extraClassDeclaration = [{
+    /// Whether ids say which tokens an expert picked.
+    bool isByExpert() { return static_cast<bool>(getTokens()); }
+  }];
   let hasVerifier = 1;
 }
 
@@ -122,15 +144,18 @@ def Moe_OffsetsOp : Moe_Op<"offsets", [Pure]> {
 def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
   let summary = "gathers the tokens' rows by expert";
   let description = [{
-    Row r is x[t] of the token t that row r belongs to, times w[t, j] if a scale
+    Row r is x[t] of the token t that row r belongs to, or x[t, j] of its slot
+    where x is [T, K, H] (JetMoE's attention experts), times w[t, j] if a scale
     is given (Llama-4 weighs the input); the product is rounded to x's type.
-    The result has T*K rows; rows past offsets[E] are unspecified.
+    The result has as many rows as the groups' layout; rows that belong to no
+    slot are unspecified.
 
     Rules:
-    - dispatch_c1: x is [T, H], the result [N, H] of the same element type with
-      N = T*K where both are static.
+    - dispatch_c1: x is [T, H] or [T, K, H], the result [N, H] of the same
+      element type with N the rows of the groups where they are static.
     - dispatch_c2: the groups come from slots, not from offsets.
-    - dispatch_c3: scale is [T, K].
+    - dispatch_c3: scale is [T, K], or [E, C] for groups of `axis expert`, which
+      take no x [T, K, H].
 
     Adjoint: an unweighted `moe.combine`; with a scale, the weighted one.
 
@@ -156,13 +181,19 @@ def Moe_CombineOp : Moe_Op<"combine", [Pure, AttrSizedOperandSegments]> {
     and sum is rounded to `acc`; `order` fixes the sequence: `slot` (ascending
     j), `expert` (ascending id), `any` (the compiler's choice, refused under row
     determinism). A slot without a row adds nothing; a token without rows is its
-    init, or 0.
+    init, or 0. Of groups of `axis expert` a token's rows come in ascending
+    order of experts.
+
+    `reduce none` keeps the slots apart: y[t, j] is the weighted row of (t, j),
+    or 0 where it has none.
 
     Rules:
-    - combine_c1: rows are [N, H], the result [T, H], weights [T, K], init
-      [T, H].
+    - combine_c1: rows are [N, H], the result [T, H], weights [T, K], or [E, C]
+      for groups of `axis expert`, init [T, H].
     - combine_c2: the groups come from slots, not from offsets.
     - combine_c3: acc is a float type.
+    - combine_c4: with `reduce none` the result is [T, K, H], there is no init,
+      and the groups are not of `axis expert`.
 
     Adjoint: a weighted `moe.dispatch`.
 
@@ -170,15 +201,17 @@ def Moe_CombineOp : Moe_Op<"combine", [Pure, AttrSizedOperandSegments]> {
     %y = moe.combine %o by %g weights %w init %shared acc f32 order slot
         : (tensor<?x2048xf32>, !moe.groups<experts = 128, ragged>, tensor<?x8xf32>,
            tensor<?x2048xf32>) -> tensor<?x2048xf32>
+    %q = moe.combine %rows by %h reduce none acc f32 order slot
+        : (tensor<?x64xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x2x64xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$rows, Moe_GroupsType:$groups,
       Optional<AnyRankedTensor>:$weights, Optional<AnyRankedTensor>:$init,
-      TypeAttr:$acc, Moe_CombineOrder:$order);
+      UnitAttr:$keep_slots, TypeAttr:$acc, Moe_CombineOrder:$order);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $rows `by` $groups (`weights` $weights^)? (`init` $init^)? `acc` $acc
-    `order` $order attr-dict `:` functional-type(operands, results)
+    $rows `by` $groups (`weights` $weights^)? (`init` $init^)?
+    (`reduce` `none` $keep_slots^)? `acc` $acc `order` $order attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }

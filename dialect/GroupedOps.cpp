@@ -285,6 +285,16 @@ static LogicalResult verifyOperand(GroupedMatmulOp op, unsigned index) {
 }
 
 LogicalResult GroupedMatmulOp::verify() {
+  // grouped_matmul_c8
+  if (getGroups()) {
+    auto type = cast<GroupsType>(getGroups().getType());
+    auto group = getGroups().getDefiningOp<GroupOp>();
+    if (!type.isRagged() || (group && group.isByExpert()))
+      return emitOpError() << "expects ragged groups of tokens' slots, got "
+                           << (type.isRagged() ? "those of axis expert"
+                                               : "another layout")
+                           << "; moe-normalize-groups makes them";
+  }
   if (failed(verifySides(*this)))
     return failure();
   // grouped_matmul_c2
@@ -360,6 +370,29 @@ LogicalResult GroupedMatmulOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 // TilesOp, ByTokensOp, PackOp
 //===----------------------------------------------------------------------===//
+
+LogicalResult RowExpertsOp::verify() {
+  // row_experts_c1
+  RankedTensorType experts = tensorOf(getExperts());
+  if (!shapeFits(experts, {getRowBound(getGroups())}) || !isI32Tensor(experts))
+    return emitOpError() << "expects one i32 a row of the groups, got "
+                         << experts;
+  return success();
+}
+
+bool PlacesOp::isTokenLocal() { return false; }
+
+LogicalResult PlacesOp::verify() {
+  // places_c1
+  RankedTensorType ids = tensorOf(getIds()), places = tensorOf(getPlaces());
+  if (ids.getRank() != 2 || !ids.hasStaticShape() || !isI32Tensor(ids) ||
+      !shapeFits(places, {kAny, ids.getDimSize(0)}) || !isI32Tensor(places) ||
+      places.isDynamicDim(1))
+    return emitOpError() << "expects static ids [E, C] and places [T, E] of "
+                            "i32, got "
+                         << ids << " and " << places;
+  return success();
+}
 
 LogicalResult ByTokensOp::verify() {
   // by_tokens_c1

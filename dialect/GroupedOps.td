@@ -42,6 +42,7 @@ def Moe_GroupedMatmulOp : Moe_Op<"grouped_matmul", [Pure,
     - grouped_matmul_c5: the epilogue holds scalar arith and math ops only.
     - grouped_matmul_c6: acc is f32 or f64.
     - grouped_matmul_c7: tiles come from the same groups.
+    - grouped_matmul_c8: the groups are ragged, and not of `axis expert`.
 
     `tiles` (plan phase) is the list of row tiles that a plan's tasks run over;
     without groups the tiles follow from the row count and need no list.
@@ -86,6 +87,51 @@ def Moe_GroupedMatmulOp : Moe_Op<"grouped_matmul", [Pure,
         "::mlir::ValueRange":$rhs, "::mlir::Value":$groups, "bool":$gather,
         "::mlir::Type":$acc)>
   ];
+}
+
+def Moe_RowExpertsOp : Moe_Op<"row_experts", [Pure]> {
+  let summary = "the local expert of every row (group phase)";
+  let description = [{
+    For a row of expert e its index among the local experts: where an expert's
+    slice of a weight lies. -1 for rows at or past offsets[E]. `rows` is how many
+    the tensors of its rows have.
+
+    Rules:
+    - row_experts_c1: the result is [N] of i32, N the rows of the groups.
+
+    ```mlir
+    %e = moe.row_experts %g rows %n : !moe.groups<experts = 8, ragged> -> tensor<?xi32>
+    ```
+  }];
+  let arguments = (ins Moe_GroupsType:$groups, Index:$rows);
+  let results = (outs AnyRankedTensor:$experts);
+  let assemblyFormat = [{
+    $groups `rows` $rows attr-dict `:` qualified(type($groups)) `->` type($experts)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_PlacesOp : Moe_Op<"places", [Pure,
+    DeclareOpInterfaceMethods<Moe_TokenScopeOpInterface>]> {
+  let summary = "where experts have a token among those they picked (group phase)";
+  let description = [{
+    The inverse of ids [E, C] of tokens: places[t, e] = c where ids[e, c] = t, and
+    -1 where expert e did not pick token t. Ids outside [0, T) are nobody's. A
+    token that an expert names twice has one of the two places.
+
+    Rules:
+    - places_c1: ids are [E, C] of i32, the result [T, E] of i32.
+
+    ```mlir
+    %p = moe.places %ids tokens %t : tensor<8x32xi32> -> tensor<?x8xi32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$ids, Index:$tokens);
+  let results = (outs AnyRankedTensor:$places);
+  let assemblyFormat = [{
+    $ids `tokens` $tokens attr-dict `:` type($ids) `->` type($places)
+  }];
+  let hasVerifier = 1;
 }
 
 def Moe_TilesOp : Moe_Op<"tiles", [Pure]> {

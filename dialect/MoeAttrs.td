@@ -313,6 +313,38 @@ def Moe_CombineOrder : I32EnumAttr<"CombineOrder",
   let cppNamespace = "::moe";
 }
 
+// What an expert without weights makes of a row.
+def Moe_VirtualKind : I32EnumAttr<"VirtualKind",
+    "what an expert without weights makes of a row", [
+      I32EnumAttrCase<"Identity", 0, "identity">,
+      I32EnumAttrCase<"Zero", 1, "zero">,
+      I32EnumAttrCase<"Constant", 2, "constant">]> {
+  let cppNamespace = "::moe";
+}
+
+def Moe_VirtualAttr : Moe_Attr<"Virtual", "virtual"> {
+  let summary = "experts without weights";
+  let description = [{
+    Ids `first` to `last` are experts that make of a row the row itself, zeros,
+    or a row of their own that does not depend on it.
+
+    ```mlir
+    #moe.virtual<identity 512 to 767>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Moe_VirtualKind>:$kind, "int64_t":$first,
+                    "int64_t":$last);
+  let assemblyFormat = "`<` $kind $first `to` $last `>`";
+  let extraClassDeclaration = [{
+    int64_t getCount() const { return getLast() - getFirst() + 1; }
+    bool contains(int64_t id) const {
+      return getFirst() <= id && id <= getLast();
+    }
+  }];
+}
+def Moe_VirtualArray
+    : TypedArrayAttrBase<Moe_VirtualAttr, "ranges of experts without weights">;
+
 // The order in which capacity is granted.
 def Moe_CapacityOrder : I32EnumAttr<"CapacityOrder",
     "the order in which slots claim an expert's capacity", [

@@ -12,6 +12,7 @@
 #include "moe/dialect/MoeInterfaces.h"
 #include "moe/dialect/SemanticsParsing.h"
 #include "moe/dialect/SourceView.h"
+#include "moe/dialect/plan/Groups.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Dialect.h"

@@ -21,12 +21,19 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace moe {
+/// What moe.tap writes to.
+struct TapResource : mlir::SideEffects::Resource::Base<TapResource> {
+  llvm::StringRef getName() final { return "tap"; }
+};
+} // namespace moe
+
 #define GET_OP_CLASSES
 #include "moe/dialect/MoeOps.h.inc"
 
 namespace moe {
-/// The rows that a groups value has, T*K, where both are known statically;
-/// ShapedType::kDynamic elsewhere.
+/// The rows that tensors of a groups value's rows have, by its layout, where
+/// that is known statically; ShapedType::kDynamic elsewhere.
 int64_t getRowBound(mlir::Value groups);
 } // namespace moe
 

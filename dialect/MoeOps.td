@@ -14,5 +14,6 @@ include "moe/dialect/RouteOps.td"
 include "moe/dialect/GroupOps.td"
 include "moe/dialect/ExpertOps.td"
 include "moe/dialect/GroupedOps.td"
+include "moe/dialect/MixOps.td"
 
 #endif // MOE_DIALECT_MOEOPS_TD

@@ -9,10 +9,19 @@
 #include "moe/dialect/MoeDialect.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/Hashing.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace moe;
+
+namespace moe::plan {
+/// Types are unique by what hashes alike.
+static llvm::hash_code hash_value(const Layout &layout) {
+  return llvm::hash_combine(layout.kind, layout.size);
+}
+} // namespace moe::plan
 
 #define GET_TYPEDEF_CLASSES
 #include "moe/dialect/MoeTypes.cpp.inc"
@@ -26,7 +35,7 @@ void MoeDialect::registerTypes() {
 
 LogicalResult GroupsType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t numExperts, int64_t localFirst,
-                                 int64_t localCount) {
+                                 int64_t localCount, plan::Layout layout) {
   // Expert ids are i32 and row offsets fit beside them.
   if (numExperts < 1 || numExperts > (int64_t(1) << 20))
     return emitError() << "groups expects 1 to 1048576 experts, got experts = "
@@ -36,7 +45,59 @@ LogicalResult GroupsType::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "groups expects local = [first, count) within "
                        << numExperts << " experts, got [" << localFirst << ", "
                        << localCount << "]";
+  bool sized = layout.kind == plan::Layout::Kind::Aligned ||
+               layout.kind == plan::Layout::Kind::Padded;
+  if (sized && (layout.size < 1 || layout.size > (int64_t(1) << 31)))
+    return emitError() << "groups expects "
+                       << (layout.kind == plan::Layout::Kind::Aligned
+                               ? "aligned<n> with n from 1 to 2^31, got n = "
+                               : "padded<C> with C from 1 to 2^31, got C = ")
+                       << layout.size;
   return success();
+}
+
+GroupsType GroupsType::asRagged() const {
+  return get(getContext(), getNumExperts(), getLocalFirst(), getLocalCount(),
+             plan::Layout());
+}
+
+static ParseResult parseLayout(AsmParser &parser, plan::Layout &layout) {
+  StringRef name;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&name))
+    return failure();
+  using Kind = plan::Layout::Kind;
+  std::optional<Kind> kind = llvm::StringSwitch<std::optional<Kind>>(name)
+                                 .Case("ragged", Kind::Ragged)
+                                 .Case("aligned", Kind::Aligned)
+                                 .Case("padded", Kind::Padded)
+                                 .Case("dense", Kind::Dense)
+                                 .Default(std::nullopt);
+  if (!kind)
+    return parser.emitError(loc, "unknown layout of groups '")
+           << name << "', expected ragged, aligned<n>, padded<C> or dense";
+  layout.kind = *kind;
+  if (*kind != Kind::Aligned && *kind != Kind::Padded)
+    return success();
+  return failure(parser.parseLess() || parser.parseInteger(layout.size) ||
+                 parser.parseGreater());
+}
+
+static void printLayout(AsmPrinter &printer, plan::Layout layout) {
+  switch (layout.kind) {
+  case plan::Layout::Kind::Ragged:
+    printer << "ragged";
+    break;
+  case plan::Layout::Kind::Aligned:
+    printer << "aligned<" << layout.size << ">";
+    break;
+  case plan::Layout::Kind::Padded:
+    printer << "padded<" << layout.size << ">";
+    break;
+  case plan::Layout::Kind::Dense:
+    printer << "dense";
+    break;
+  }
 }
 
 Type GroupsType::parse(AsmParser &parser) {
@@ -54,19 +115,12 @@ Type GroupsType::parse(AsmParser &parser) {
         parser.parseComma())
       return {};
   }
-  StringRef layout;
-  SMLoc layoutLoc = parser.getCurrentLocation();
-  if (parser.parseKeyword(&layout))
-    return {};
-  if (layout != "ragged") {
-    parser.emitError(layoutLoc, "unknown layout of groups '")
-        << layout << "', expected ragged";
-    return {};
-  }
-  if (parser.parseGreater())
+  plan::Layout layout;
+  if (parseLayout(parser, layout) || parser.parseGreater())
     return {};
   return GroupsType::getChecked([&] { return parser.emitError(loc); },
-                                parser.getContext(), experts, first, count);
+                                parser.getContext(), experts, first, count,
+                                layout);
 }
 
 void GroupsType::print(AsmPrinter &printer) const {
@@ -74,7 +128,9 @@ void GroupsType::print(AsmPrinter &printer) const {
   if (isLocal())
     printer << ", local = [" << getLocalFirst() << ", " << getLocalCount()
             << "]";
-  printer << ", ragged>";
+  printer << ", ";
+  printLayout(printer, getLayout());
+  printer << ">";
 }
 
 LogicalResult TilesType::verify(function_ref<InFlightDiagnostic()> emitError,

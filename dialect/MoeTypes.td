@@ -26,25 +26,43 @@ def Moe_GroupsType : Moe_Type<"Groups", "groups"> {
     global number of experts; `local = [first, count)` is the range whose rows
     exist here (all by default): an id outside it is elsewhere, not -1.
 
-    Layout `ragged`: experts follow each other without padding, in a buffer of
-    T*K rows.
+    The layout says where an expert's rows lie, and with it how many rows there
+    are at most, which is how many a tensor of rows has:
+
+    | layout | the first row of expert e | rows |
+    |---|---|---|
+    | `ragged` | behind those of e - 1 | T*K |
+    | `aligned<n>` | the same, at the next multiple of n | T*K + E*(n-1), up to a multiple of n |
+    | `padded<C>` | e*C; an expert has at most C rows | E*C |
+    | `dense` | e*T; the row of token t is e*T + t | E*T |
+
+    Rows that belong to no slot are unspecified and reach no result. Which of its
+    expert's rows a slot has cannot be seen, so compiled code is free to make
+    any layout `ragged` (moe-normalize-groups).
 
     ```mlir
     !moe.groups<experts = 128, ragged>
     !moe.groups<experts = 128, local = [32, 16], ragged>
+    !moe.groups<experts = 8, padded<64>>
     ```
   }];
   let parameters = (ins "int64_t":$numExperts, "int64_t":$localFirst,
-                    "int64_t":$localCount);
+                    "int64_t":$localCount, "::moe::plan::Layout":$layout);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
     TypeBuilder<(ins "int64_t":$numExperts), [{
-      return $_get($_ctxt, numExperts, int64_t(0), numExperts);
+      return $_get($_ctxt, numExperts, int64_t(0), numExperts,
+                   ::moe::plan::Layout());
     }]>
   ];
   let extraClassDeclaration = [{
     bool isLocal() const { return getLocalCount() != getNumExperts(); }
+    bool isRagged() const {
+      return getLayout().kind == ::moe::plan::Layout::Kind::Ragged;
+    }
+    /// The same groups, ragged.
+    GroupsType asRagged() const;
   }];
 }
 

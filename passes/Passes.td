@@ -24,6 +24,31 @@ include "mlir/Pass/PassBase.td"
 // input
 //===----------------------------------------------------------------------===//
 
+def ExposeTapsPass : Pass<"moe-expose-taps", "::mlir::func::FuncOp"> {
+  let summary = "makes taps outputs of their function";
+  let description = [{
+    The value of every `moe.tap` of a public function becomes one more result,
+    named as the tap, behind those that there are. Afterwards no `moe.tap` is
+    left in it.
+
+    Before:
+    ```mlir
+    func.func @layer(%x: tensor<?x8xf32>) -> (tensor<?x8xf32> {moe.name = "y"}) {
+      moe.tap "seen" %x : tensor<?x8xf32>
+      return %x : tensor<?x8xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @layer(%x: tensor<?x8xf32>)
+        -> (tensor<?x8xf32> {moe.name = "y"}, tensor<?x8xf32> {moe.name = "seen"}) {
+      return %x, %x : tensor<?x8xf32>, tensor<?x8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
 def OverrideIdsPass : Pass<"moe-override-ids", "::mlir::func::FuncOp"> {
   let summary = "routes by ids that the caller gives";
   let description = [{
@@ -276,6 +301,7 @@ def LowerExpertsPass : Pass<"moe-lower-experts", "::mlir::func::FuncOp"> {
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
@@ -306,6 +332,176 @@ def LowerLinearsPass : Pass<"moe-lower-linears", "::mlir::func::FuncOp"> {
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect"];
+}
+
+def LowerMixturesPass : Pass<"moe-lower-mixtures", "::mlir::func::FuncOp"> {
+  let summary = "turns soft dispatch, soft combine and merge into sums";
+  let description = [{
+    Afterwards no `moe.soft_dispatch`, `moe.soft_combine` and `moe.merge` is
+    left: each is a sum of products in f32 (f64 where an operand is), an ordinary
+    `linalg.generic`, and a rounding where the result's type is another.
+
+    Before:
+    ```mlir
+    func.func @merge(%w: tensor<8x4xf32>, %p: tensor<3x8xf32>) -> tensor<3x4xf32> {
+      %m = moe.merge %w by %p : tensor<8x4xf32>, tensor<3x8xf32> -> tensor<3x4xf32>
+      return %m : tensor<3x4xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @merge(%w: tensor<8x4xf32>, %p: tensor<3x8xf32>) -> tensor<3x4xf32> {
+      %e = tensor.empty() : tensor<3x4xf32>
+      %c = arith.constant 0.0 : f32
+      %z = linalg.fill ins(%c : f32) outs(%e : tensor<3x4xf32>) -> tensor<3x4xf32>
+      %m = linalg.generic {
+          indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>,
+                           affine_map<(d0, d1, d2) -> (d0, d1)>],
+          iterator_types = ["parallel", "parallel", "reduction"]}
+          ins(%p, %w : tensor<3x8xf32>, tensor<8x4xf32>) outs(%z : tensor<3x4xf32>) {
+      ^bb0(%a: f32, %b: f32, %sum: f32):
+        %product = arith.mulf %a, %b : f32
+        %next = arith.addf %sum, %product : f32
+        linalg.yield %next : f32
+      } -> tensor<3x4xf32>
+      return %m : tensor<3x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LowerPicksPass : Pass<"moe-lower-picks", "::mlir::func::FuncOp"> {
+  let summary = "gives the rows of expert choice their places";
+  let description = [{
+    Groups of `axis expert` become groups from offsets 0, C, 2C ...: row e*C + c
+    is the token that expert e picked as its c-th. A dispatch by them gathers, a
+    combine adds up the experts that `moe.places` finds, in ascending order.
+    Afterwards no `moe.group` of `axis expert` is left.
+
+    Before:
+    ```mlir
+    func.func @picks(%r: tensor<8x4xf32>, %ids: tensor<4x2xi32>, %t: index, %w: tensor<4x4x4xf32>) -> tensor<8x4xf32> {
+      %g = moe.group %ids axis expert tokens %t : tensor<4x2xi32> -> !moe.groups<experts = 4, ragged>
+      %o = moe.expert %r by %g {
+      ^bb0(%rows: tensor<?x4xf32>):
+        moe.yield %rows : tensor<?x4xf32>
+      } : (tensor<8x4xf32>, !moe.groups<experts = 4, ragged>) -> tensor<8x4xf32>
+      return %o : tensor<8x4xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @picks(%r: tensor<8x4xf32>, %ids: tensor<4x2xi32>, %t: index, %w: tensor<4x4x4xf32>) -> tensor<8x4xf32> {
+      %offsets = arith.constant dense<[0, 2, 4, 6, 8]> : tensor<5xi32>
+      %g = moe.groups_from_offsets %offsets : tensor<5xi32> -> !moe.groups<experts = 4, ragged>
+      %o = moe.expert %r by %g {
+      ^bb0(%rows: tensor<?x4xf32>):
+        moe.yield %rows : tensor<?x4xf32>
+      } : (tensor<8x4xf32>, !moe.groups<experts = 4, ragged>) -> tensor<8x4xf32>
+      return %o : tensor<8x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LowerVirtualPass : Pass<"moe-lower-virtual", "::mlir::func::FuncOp"> {
+  let summary = "takes experts without weights out of the groups";
+  let description = [{
+    A slot with a virtual expert loses its row: the ids are made -1 there and
+    number the other experts without gaps. What identity and constant experts
+    yield is added to a token's init: x times the sum of their weights, and each
+    constant times its own. Condition: rows come from a `moe.dispatch` of [T, H]
+    and the result goes to `moe.combine`s, all by one `moe.group`. Equal in real
+    numbers: a token's sum starts with its virtual experts.
+
+    Before:
+    ```mlir
+    func.func @zero(%x: tensor<8x4xf32>, %ids: tensor<8x2xi32>, %w: tensor<4x4x4xf32>) -> tensor<8x4xf32> {
+      %g = moe.group %ids : tensor<8x2xi32> -> !moe.groups<experts = 5, ragged>
+      %r = moe.dispatch %x by %g : tensor<8x4xf32>, !moe.groups<experts = 5, ragged> -> tensor<16x4xf32>
+      %o = moe.expert %r by %g weights(%w) virtual [#moe.virtual<zero 4 to 4>] {
+      ^bb0(%rows: tensor<?x4xf32>, %w0: tensor<4x4xf32>):
+        moe.yield %rows : tensor<?x4xf32>
+      } : (tensor<16x4xf32>, !moe.groups<experts = 5, ragged>, tensor<4x4x4xf32>) -> tensor<16x4xf32>
+      %y = moe.combine %o by %g acc f32 order slot : (tensor<16x4xf32>, !moe.groups<experts = 5, ragged>) -> tensor<8x4xf32>
+      return %y : tensor<8x4xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @zero(%x: tensor<8x4xf32>, %ids: tensor<8x2xi32>, %w: tensor<4x4x4xf32>) -> tensor<8x4xf32> {
+      %all = moe.group %ids : tensor<8x2xi32> -> !moe.groups<experts = 5, ragged>
+      %e = tensor.empty() : tensor<8x2xi32>
+      %own = linalg.generic {
+          indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+          iterator_types = ["parallel", "parallel"]}
+          ins(%ids : tensor<8x2xi32>) outs(%e : tensor<8x2xi32>) {
+      ^bb0(%id: i32, %before: i32):
+        %none = arith.constant -1 : i32
+        %zero = arith.constant 0 : i32
+        %last = arith.constant 4 : i32
+        %behind = arith.cmpi sgt, %id, %last : i32
+        %count = arith.constant 1 : i32
+        %shift = arith.select %behind, %count, %zero : i32
+        %number = arith.subi %id, %shift : i32
+        %low = arith.constant 4 : i32
+        %above = arith.cmpi sge, %id, %low : i32
+        %high = arith.constant 4 : i32
+        %below = arith.cmpi sle, %id, %high : i32
+        %inside = arith.andi %above, %below : i1
+        %next = arith.select %inside, %none, %number : i32
+        linalg.yield %next : i32
+      } -> tensor<8x2xi32>
+      %g = moe.group %own : tensor<8x2xi32> -> !moe.groups<experts = 4, ragged>
+      %r = moe.dispatch %x by %g : tensor<8x4xf32>, !moe.groups<experts = 4, ragged> -> tensor<16x4xf32>
+      %o = moe.expert %r by %g weights(%w) {
+      ^bb0(%rows: tensor<?x4xf32>, %w0: tensor<4x4xf32>):
+        moe.yield %rows : tensor<?x4xf32>
+      } : (tensor<16x4xf32>, !moe.groups<experts = 4, ragged>, tensor<4x4x4xf32>) -> tensor<16x4xf32>
+      %y = moe.combine %o by %g acc f32 order slot : (tensor<16x4xf32>, !moe.groups<experts = 4, ragged>) -> tensor<8x4xf32>
+      return %y : tensor<8x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def NormalizeGroupsPass : Pass<"moe-normalize-groups", "::mlir::func::FuncOp"> {
+  let summary = "makes the rows of all groups ragged";
+  let description = [{
+    Which of its expert's rows a slot has reaches no result, so aligned, padded
+    and dense rows become ragged ones, and no kernel pads. Condition: the groups
+    are used by `moe.dispatch`, `moe.expert` and `moe.combine`, and rows by the
+    last two; any other use is an error. Afterwards all groups are ragged.
+
+    Before:
+    ```mlir
+    func.func @padded(%x: tensor<8x4xf32>, %ids: tensor<8x2xi32>) -> tensor<8x4xf32> {
+      %g = moe.group %ids : tensor<8x2xi32> -> !moe.groups<experts = 5, padded<4>>
+      %r = moe.dispatch %x by %g : tensor<8x4xf32>, !moe.groups<experts = 5, padded<4>> -> tensor<20x4xf32>
+      %y = moe.combine %r by %g acc f32 order slot : (tensor<20x4xf32>, !moe.groups<experts = 5, padded<4>>) -> tensor<8x4xf32>
+      return %y : tensor<8x4xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @padded(%x: tensor<8x4xf32>, %ids: tensor<8x2xi32>) -> tensor<8x4xf32> {
+      %g = moe.group %ids : tensor<8x2xi32> -> !moe.groups<experts = 5, ragged>
+      %r = moe.dispatch %x by %g : tensor<8x4xf32>, !moe.groups<experts = 5, ragged> -> tensor<16x4xf32>
+      %y = moe.combine %r by %g acc f32 order slot : (tensor<16x4xf32>, !moe.groups<experts = 5, ragged>) -> tensor<8x4xf32>
+      return %y : tensor<8x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -17,6 +17,7 @@ using namespace mlir;
 using namespace moe;
 
 void moe::buildSimplifyPipeline(OpPassManager &pm) {
+  pm.nest<func::FuncOp>().addPass(createExposeTapsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -25,6 +26,10 @@ void moe::buildGroupPipeline(OpPassManager &pm) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createDecomposeRoutePass());
   function.addPass(createCheckIdsPass());
+  function.addPass(createNormalizeGroupsPass());
+  function.addPass(createLowerVirtualPass());
+  function.addPass(createLowerPicksPass());
+  function.addPass(createLowerMixturesPass());
   function.addPass(createLowerExpertsPass());
   function.addPass(createLowerLinearsPass());
   function.addPass(createFuseGatherPass());

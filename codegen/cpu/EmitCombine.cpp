@@ -27,10 +27,10 @@ public:
   CombineEmitter(KernelFrame &frame, CombineOp op)
       : frame(frame), l(frame.l), op(op), acc(op.getAcc()),
         rows(frame.tensor(op.getRows())), groups(frame.groups(op.getGroups())),
-        result(frame.tensor(op.getResult())), width(result.sizes[1]),
+        result(frame.tensor(op.getResult())), width(result.sizes.back()),
         lanes(frame.target.getLanes()) {
     int64_t columns =
-        cast<RankedTensorType>(op.getResult().getType()).getDimSize(1);
+        cast<RankedTensorType>(op.getResult().getType()).getShape().back();
     whole = columns % lanes == 0;
   }
 
@@ -63,7 +63,7 @@ int64_t moe::cpu::combineScratch(CombineOp op) {
   auto type = cast<RankedTensorType>(op.getResult().getType());
   return type.getElementType() == op.getAcc()
              ? 0
-             : byteWidth(op.getAcc()) * type.getDimSize(1);
+             : byteWidth(op.getAcc()) * type.getShape().back();
 }
 
 /// sum = init or 0, in acc.
@@ -153,7 +153,9 @@ void moe::cpu::emitCombine(KernelFrame &frame, CombineOp op) {
   LeafBuilder &l = frame.l;
   Value tokens = frame.tensor(op.getResult()).sizes[0];
   Value slots = frame.groups(op.getGroups()).rows;
-  Value slotsPerToken = l.div(slots, l.max(tokens, l.i64(1)));
+  // A slot that is kept apart is a token of one slot.
+  Value slotsPerToken =
+      op.getKeepSlots() ? l.i64(1) : l.div(slots, l.max(tokens, l.i64(1)));
   CombineEmitter emitter(frame, op);
   l.loop(frame.begin, frame.end, 1,
          [&](Value t) { emitter.token(t, slotsPerToken); });

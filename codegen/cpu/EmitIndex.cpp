@@ -36,6 +36,8 @@ public:
   void emit(GroupOp op);
   void emit(GroupsFromOffsetsOp op);
   void emit(OffsetsOp op);
+  void emit(PlacesOp op);
+  void emit(RowExpertsOp op);
   void emit(TilesOp op);
 
 private:
@@ -226,6 +228,39 @@ void IndexEmitter::emit(OffsetsOp op) {
          [&](Value e) { write(read(groups.offsets, e), result.base, e); });
 }
 
+void IndexEmitter::emit(PlacesOp op) {
+  const TensorBuffer &places = frame.tensor(op.getPlaces());
+  auto type = cast<RankedTensorType>(op.getIds().getType());
+  const int64_t experts = type.getDimSize(0), picks = type.getDimSize(1);
+  Value ids = idsBase(op.getIds()), tokens = places.sizes[0];
+  l.loop(l.mul(tokens, experts),
+         [&](Value i) { write(l.i64(-1), places.base, i); });
+  l.loop(l.i64(experts), [&](Value e) {
+    l.loop(l.i64(picks), [&](Value c) {
+      Value token = read(ids, l.add(l.mul(e, picks), c));
+      Value named = arith::CmpIOp::create(l.b, l.loc, arith::CmpIPredicate::ult,
+                                          token, tokens);
+      l.when(named,
+             [&] { write(c, places.base, l.add(l.mul(token, experts), e)); });
+    });
+  });
+}
+
+void IndexEmitter::emit(RowExpertsOp op) {
+  GroupsBuffer groups = groupsOf(op.getGroups());
+  const TensorBuffer &result = frame.tensor(op.getExperts());
+  const int64_t first = groups.type.getLocalFirst(),
+                count = groups.type.getLocalCount();
+  l.loop(l.i64(count), [&](Value e) {
+    Value at = l.add(e, first);
+    l.loop(read(groups.offsets, at), read(groups.offsets, l.add(at, 1)), 1,
+           [&](Value row) { write(e, result.base, row); });
+  });
+  l.loop(read(groups.offsets, l.i64(groups.type.getNumExperts())),
+         result.sizes[0], 1,
+         [&](Value row) { write(l.i64(-1), result.base, row); });
+}
+
 /// Cuts as dialect/plan/TileWalk.h defines.
 void IndexEmitter::emit(TilesOp op) {
   GroupsBuffer groups = groupsOf(op.getGroups());
@@ -263,6 +298,7 @@ void moe::cpu::emitIndex(KernelFrame &frame) {
     for (Operation &op : frame.kernel.getBody().front())
       llvm::TypeSwitch<Operation *>(&op)
           .Case<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
-                TilesOp>([&](auto index) { emitter.emit(index); });
+                PlacesOp, RowExpertsOp, TilesOp>(
+              [&](auto index) { emitter.emit(index); });
   });
 }

@@ -24,8 +24,8 @@ namespace moe::cpu {
 /// MatmulShape.
 void emitMatmul(KernelFrame &frame, GroupedMatmulOp op);
 
-/// moe.capacity, group, groups_from_offsets, offsets and tiles, in order. One
-/// task.
+/// moe.capacity, group, groups_from_offsets, offsets, places, row_experts and
+/// tiles, in order. One task.
 void emitIndex(KernelFrame &frame);
 int64_t indexScratch(exec::KernelOp kernel);
 /// One moe.capacity of it: the kept ids go to `kept`, `counters` has an i32 an

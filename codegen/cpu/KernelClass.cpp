@@ -61,7 +61,7 @@ KernelShape moe::cpu::shapeOf(exec::KernelOp kernel, cpu::TargetAttr target) {
     shape.scratchBytes = indexScratch(kernel);
     break;
   case KernelClass::Combine:
-    tasks = rowsOf(kernel);
+    tasks = leaf::combineTokens(kernel);
     shape.scratchBytes = combineScratch(onlyOp<CombineOp>(kernel));
     break;
   case KernelClass::Pack: {

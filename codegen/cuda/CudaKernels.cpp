@@ -58,9 +58,9 @@ KernelShape moe::cuda::shapeOf(exec::KernelOp kernel) {
     break;
   case KernelClass::Combine: {
     auto type = cast<RankedTensorType>(kernel.getResultTypes()[0]);
-    tasks = leaf::rowsOf(kernel) *
+    tasks = leaf::combineTokens(kernel) *
             std::max<int64_t>(
-                llvm::divideCeil(type.getDimSize(1), combineColumns), 1);
+                llvm::divideCeil(type.getShape().back(), combineColumns), 1);
     break;
   }
   case KernelClass::Pack: {
@@ -162,6 +162,12 @@ std::string CudaUnsupported::whyIndex(exec::KernelOp kernel) const {
     return why;
   if (!kernel.getBody().getOps<TilesOp>().empty())
     return "moe.tiles" + none + "; blocks find their tiles by the offsets";
+  Block &body = kernel.getBody().front();
+  for (auto op : body.getOps<RowExpertsOp>())
+    if (!isa<BlockArgument>(op.getGroups()) &&
+        !llvm::is_contained(body.getTerminator()->getOperands(),
+                            op.getGroups()))
+      return "moe.row_experts of groups that nothing else reads" + none;
   return whyShared(target, "sorting by expert",
                    IndexShape(kernel, target.getSharedBytes()).sharedBytes());
 }

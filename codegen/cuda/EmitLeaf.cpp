@@ -297,15 +297,18 @@ Values Combine::sum(Value token) {
 void Combine::emit() {
   const TensorBuffer &result = frame.tensor(op.getResult());
   const int64_t size =
-      cast<RankedTensorType>(op.getResult().getType()).getDimSize(1);
+      cast<RankedTensorType>(op.getResult().getType()).getShape().back();
   const int64_t runs =
       std::max<int64_t>(llvm::divideCeil(size, combineColumns), 1);
   const bool whole = size % combineColumns == 0;
   Value token = l.div(frame.task, runs);
   Value first =
       l.add(l.mul(l.rem(frame.task, runs), combineColumns), frame.thread);
-  width = result.sizes[1];
-  slots = l.div(groups.rows, l.max(result.sizes[0], l.i64(1)));
+  width = result.sizes.back();
+  // A slot that is kept apart is a token of one slot.
+  slots = op.getKeepSlots()
+              ? l.i64(1)
+              : l.div(groups.rows, l.max(result.sizes[0], l.i64(1)));
   firstSlot = l.mul(token, slots);
   Values own;
   for (int64_t at = 0; at < std::min(combineColumns, size);

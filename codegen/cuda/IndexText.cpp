@@ -49,6 +49,8 @@ private:
   void emit(GroupOp op);
   void emit(GroupsFromOffsetsOp op);
   void emit(OffsetsOp op);
+  void emit(PlacesOp op);
+  void emit(RowExpertsOp op);
   std::string idOf(Value ids);
   std::string slotsOf(Value ids);
   std::string bufferOf(Value ids);
@@ -265,6 +267,23 @@ void IndexText::emit(OffsetsOp op) {
                   numExperts(op.getGroups()), warps, from, to);
 }
 
+void IndexText::emit(PlacesOp op) {
+  auto type = cast<RankedTensorType>(op.getIds().getType());
+  os << formatv("  invertPicks<{0}, {1}, {2}>({3}, {4}, {5});\n",
+                type.getDimSize(0), type.getDimSize(1), warps,
+                text.sizeOf(op.getPlaces(), 0), idOf(op.getIds()),
+                text.tensors.lookup(op.getPlaces()));
+}
+
+void IndexText::emit(RowExpertsOp op) {
+  auto type = cast<GroupsType>(op.getGroups().getType());
+  os << formatv("  expertOfRows<{0}, {1}, {2}, {3}>({4}, {5}, {6});\n",
+                type.getNumExperts(), type.getLocalFirst(),
+                type.getLocalCount(), warps, text.sizeOf(op.getExperts(), 0),
+                offsetsOf(op.getGroups()),
+                text.tensors.lookup(op.getExperts()));
+}
+
 void IndexText::print() {
   Block &body = text.kernel.getBody().front();
   for (Operation &op : body)
@@ -280,8 +299,8 @@ void IndexText::print() {
   text.open();
   for (Operation &op : body)
     llvm::TypeSwitch<Operation *>(&op)
-        .Case<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp>(
-            [&](auto index) { emit(index); });
+        .Case<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
+              PlacesOp, RowExpertsOp>([&](auto index) { emit(index); });
   text.close();
 }
 

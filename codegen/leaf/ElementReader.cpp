@@ -575,7 +575,11 @@ Value ElementReader::dispatch(DispatchOp op, ArrayRef<Value> indices) {
   Value slotsPerToken =
       l.max(l.div(groups.rows, l.max(tokens, l.i64(1))), l.i64(1));
   Value token = l.div(slot, slotsPerToken);
-  Value x = read(op.getInput(), {token, indices[1]});
+  const bool ofSlots =
+      cast<RankedTensorType>(op.getInput().getType()).getRank() == 3;
+  Value x = ofSlots ? read(op.getInput(),
+                           {token, l.rem(slot, slotsPerToken), indices[1]})
+                    : read(op.getInput(), {token, indices[1]});
   if (!op.getScale())
     return x;
   Value scale = read(op.getScale(), {token, l.rem(slot, slotsPerToken)});

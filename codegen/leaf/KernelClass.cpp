@@ -20,7 +20,7 @@ KernelClass moe::leaf::classOf(Operation *op) {
   if (isa<ScoreOp, SelectOp, WeighOp>(op))
     return KernelClass::Route;
   if (isa<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
-          TilesOp>(op))
+          PlacesOp, RowExpertsOp, TilesOp>(op))
     return KernelClass::Index;
   if (isa<CombineOp>(op))
     return KernelClass::Combine;
@@ -57,6 +57,12 @@ AffineExpr moe::leaf::rowsOf(exec::KernelOp kernel, unsigned number) {
   unsigned index = kernel.getArgumentTypes().size() + number;
   return sizesOf(kernel, index,
                  cast<RankedTensorType>(kernel.getResultTypes()[number]))[0];
+}
+
+AffineExpr moe::leaf::combineTokens(exec::KernelOp kernel) {
+  auto type = cast<RankedTensorType>(kernel.getResultTypes()[0]);
+  AffineExpr tokens = rowsOf(kernel);
+  return type.getRank() == 3 ? tokens * type.getDimSize(1) : tokens;
 }
 
 ElementTasks moe::leaf::elementTasks(exec::KernelOp kernel) {

@@ -33,6 +33,10 @@ template <typename OpT> OpT onlyOp(exec::KernelOp kernel) {
 /// Rows of result `number`, which is a tensor.
 mlir::AffineExpr rowsOf(exec::KernelOp kernel, unsigned number = 0);
 
+/// The sums that a kernel of moe.combine makes: one a token, or a slot where
+/// those are kept apart.
+mlir::AffineExpr combineTokens(exec::KernelOp kernel);
+
 /// How a kernel of ordinary ops is split: the results' leading `dims`, which
 /// they have in common, are tasks, of which there are `count`.
 struct ElementTasks {

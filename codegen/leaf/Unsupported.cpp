@@ -201,7 +201,7 @@ std::string Unsupported::whyMatmul(GroupedMatmulOp op) const {
 
 std::string Unsupported::whyCombine(CombineOp op) const {
   auto type = cast<RankedTensorType>(op.getResult().getType());
-  if (type.isDynamicDim(1))
+  if (type.isDynamicDim(type.getRank() - 1))
     return text("moe.combine of rows whose length is data", none);
   for (Value value : op->getOperands())
     if (isa<RankedTensorType>(value.getType()) &&
@@ -234,7 +234,8 @@ std::string Unsupported::whyOp(Operation *op) const {
           .Case<ScoreOp, SelectOp, WeighOp>(
               [&](Operation *routing) { return whyRoute(routing); })
           .Case<CapacityOp, CheckIdsOp, GroupOp, GroupsFromOffsetsOp, OffsetsOp,
-                TilesOp>([](auto) { return std::string(); })
+                PlacesOp, RowExpertsOp, TilesOp>(
+              [](auto) { return std::string(); })
           .Case([&](PackOp pack) { return whyPack(pack); })
           .Default([&](Operation *ordinary) { return whyOrdinary(ordinary); });
   return why.empty() ? whyHere(op) : why;
@@ -277,6 +278,9 @@ std::string moe::leaf::whyIndexUnsupported(exec::KernelOp kernel) {
   for (auto op : body.getOps<CheckIdsOp>())
     if (!isa<BlockArgument>(op.getIds()) && !constantOf(op.getIds()))
       return "moe.check_ids reads what another op of its kernel makes";
+  for (auto op : body.getOps<PlacesOp>())
+    if (!isa<BlockArgument>(op.getIds()) && !constantOf(op.getIds()))
+      return "moe.places reads what another op of its kernel makes";
   return {};
 }
 

@@ -23,12 +23,33 @@
 
 namespace moe::plan {
 
+/// Where the rows of an expert lie.
+struct Layout {
+  enum class Kind : uint32_t {
+    Ragged,  ///< behind those of the expert before
+    Aligned, ///< the same, from a multiple of `size` on
+    Padded,  ///< from e * size on, at most `size` of them
+    Dense,   ///< from e * T on, where token t has row e*T + t
+  };
+  Kind kind = Kind::Ragged;
+  int64_t size = 0; ///< of aligned and padded, at least 1; else 0
+
+  bool operator==(const Layout &) const = default;
+};
+
+/// The most rows that slots [T, K] of E experts take, which is how many rows a
+/// tensor of them has; nothing beyond 2^63.
+std::optional<int64_t> rowBound(Layout layout, int64_t tokens, int64_t topK,
+                                int64_t experts);
+
 /// Rows sorted by expert, then by flat slot t*K + j (stable).
 struct Groups {
   int64_t numExperts = 0;
-  /// E + 1 row offsets: rows of expert e are offsets[e] .. offsets[e+1].
+  /// E + 1 row offsets: rows of expert e are offsets[e] .. offsets[e+1], pad
+  /// rows included.
   std::vector<int32_t> offsets;
-  /// Row -> flat slot t*K + j; -1 for a row past offsets[E]. Length T*K.
+  /// Row -> flat slot t*K + j; -1 for a row that no slot has. As long as the
+  /// layout's bound, T*K for ragged rows.
   std::vector<int32_t> slotOfRow;
   /// Flat slot -> row; -1 where the id is -1. Length T*K.
   std::vector<int32_t> rowOfSlot;
@@ -39,9 +60,16 @@ struct Groups {
 std::optional<std::string> verifyIds(std::span<const int32_t> ids,
                                      int64_t numExperts);
 
-/// Groups of ids [T*K], or what verifyIds says of them.
+/// Groups of ids [T, K], or what verifyIds says of them, or why their rows do
+/// not fit the layout.
 std::optional<std::string> makeGroups(std::span<const int32_t> ids,
-                                      int64_t numExperts, Groups &out);
+                                      int64_t topK, int64_t numExperts,
+                                      Layout layout, Groups &out);
+/// Ragged groups of ids [T*K].
+inline std::optional<std::string> makeGroups(std::span<const int32_t> ids,
+                                             int64_t numExperts, Groups &out) {
+  return makeGroups(ids, 1, numExperts, Layout(), out);
+}
 
 /// Whether `offsets` divide a buffer of `numRows` rows: they start at 0, never
 /// descend and end within the buffer. The first rule that they break, naming

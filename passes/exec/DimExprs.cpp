@@ -118,7 +118,33 @@ std::string DimExprs::text(AffineExpr expr) const {
   return named;
 }
 
+/// Rows and slots are counted in i32: their most must be one. What is indexed
+/// by more, the elements of rows, is indexed in 64 bits.
+LogicalResult DimExprs::verifyRowIndices() {
+  SmallVector<AffineExpr> most;
+  for (const Dim &dim : list)
+    most.push_back(getAffineConstantExpr(dim.bound, context));
+  WalkResult result = function.walk([&](GroupOp op) {
+    Found rows = find(op.getGroups(), 0);
+    if (!rows.expr)
+      return WalkResult::advance(); // reported where it is needed
+    auto count = dyn_cast<AffineConstantExpr>(
+        simplifyAffineExpr(rows.expr.replaceDims(most), 0, 0));
+    if (!count || (count.getValue() >= 0 &&
+                   count.getValue() <= std::numeric_limits<int32_t>::max()))
+      return WalkResult::advance();
+    op.emitOpError() << "expects fewer than 2^31 rows, as indices of rows are "
+                        "i32, got "
+                     << text(rows.expr) << " of up to " << count.getValue()
+                     << "; lower the bound of its tokens (moe.bounds)";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 LogicalResult DimExprs::verify() {
+  if (failed(verifyRowIndices()))
+    return failure();
   WalkResult result = function.walk([&](Operation *op) {
     bool equal = true;
     forEachEqualSize(op, [&](SizeRef a, SizeRef b) {
@@ -209,6 +235,8 @@ DimExprs::Found DimExprs::findRows(Value groups) {
   // Groups from offsets say nothing about rows; whoever uses them does.
   if (groups.getDefiningOp<GroupsFromOffsetsOp>())
     for (Operation *user : groups.getUsers()) {
+      if (auto experts = dyn_cast<RowExpertsOp>(user))
+        return find(experts.getRows(), 0);
       if (auto matmul = dyn_cast<GroupedMatmulOp>(user))
         return find(matmul.getLhs(), 0);
       if (auto expert = dyn_cast<ExpertOp>(user))
@@ -244,8 +272,16 @@ DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
   if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
     return find(destination.getDpsInitOperand(result)->get(), position);
   if (auto dispatch = dyn_cast<DispatchOp>(op))
-    return position == 0 ? find(dispatch.getGroups(), 0)
-                         : find(dispatch.getInput(), position);
+    return position == 0
+               ? find(dispatch.getGroups(), 0)
+               : find(dispatch.getInput(),
+                      cast<RankedTensorType>(dispatch.getInput().getType())
+                              .getRank() -
+                          1);
+  if (auto places = dyn_cast<PlacesOp>(op))
+    return find(places.getTokens(), 0);
+  if (auto experts = dyn_cast<RowExpertsOp>(op))
+    return find(experts.getRows(), 0);
   if (auto matmul = dyn_cast<GroupedMatmulOp>(op)) {
     if (position == 1)
       return constant(matmul.getNumColumns());
@@ -253,7 +289,7 @@ DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
                               : find(matmul.getLhs(), 0);
   }
   if (auto combine = dyn_cast<CombineOp>(op)) {
-    if (position == 1)
+    if (position == type.getRank() - 1)
       return find(combine.getRows(), 1);
     auto group = combine.getGroups().getDefiningOp<GroupOp>();
     return group ? find(group.getIds(), 0) : none;

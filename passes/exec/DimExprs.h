@@ -28,7 +28,8 @@ public:
   /// to be equal; one without a name is called "arg0_0".
   explicit DimExprs(mlir::func::FuncOp function);
 
-  /// A diagnostic where an op demands sizes to be equal that are not.
+  /// A diagnostic where an op demands sizes to be equal that are not, or where
+  /// groups have more rows than indices of rows can count.
   mlir::LogicalResult verify();
 
   struct Dim {
@@ -59,6 +60,7 @@ private:
   };
   void findAll();
   void mergeEqual();
+  mlir::LogicalResult verifyRowIndices();
   std::string text(mlir::AffineExpr expr) const;
   Found constant(int64_t value) const;
   Found find(mlir::Value value, unsigned position);

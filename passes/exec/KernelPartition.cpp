@@ -33,7 +33,7 @@ static Kind kindOf(Operation *op) {
   if (isa<ScoreOp, SelectOp, WeighOp>(op))
     return isBatchDependent(op) ? Kind::RouteExperts : Kind::Route;
   if (isa<CapacityOp, CheckIdsOp, GroupOp, TilesOp, OffsetsOp,
-          GroupsFromOffsetsOp>(op))
+          GroupsFromOffsetsOp, PlacesOp, RowExpertsOp>(op))
     return Kind::Index;
   if (isa<GroupedMatmulOp>(op))
     return Kind::Matmul;

@@ -141,7 +141,7 @@ static AffineExpr toExpr(const Linear &size, MLIRContext *context) {
   return expr;
 }
 
-static void plan(ProgramOp program) {
+static void planProgram(ProgramOp program) {
   std::vector<Buffer> buffers = findBuffers(program);
   SmallVector<Buffer *> order;
   for (Buffer &buffer : buffers)
@@ -183,7 +183,7 @@ namespace {
 struct PlanMemoryPass : moe::impl::PlanMemoryPassBase<PlanMemoryPass> {
   void runOnOperation() override {
     for (auto program : getOperation().getOps<ProgramOp>())
-      plan(program);
+      planProgram(program);
   }
 };
 } // namespace

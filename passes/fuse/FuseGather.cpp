@@ -22,7 +22,9 @@ struct FuseGatherPass : moe::impl::FuseGatherPassBase<FuseGatherPass> {
     getOperation().walk([](GroupedMatmulOp op) {
       auto dispatch = op.getLhs().getDefiningOp<DispatchOp>();
       if (!dispatch || op.getGather() || dispatch.getScale() ||
-          dispatch.getGroups() != op.getGroups())
+          dispatch.getGroups() != op.getGroups() ||
+          // Rows of slots are not rows of tokens.
+          cast<RankedTensorType>(dispatch.getInput().getType()).getRank() != 2)
         return;
       op.getLhsMutable().assign(dispatch.getInput());
       op.setGather(true);

@@ -7,8 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/passes/Passes.h"
+#include "moe/passes/fuse/BuildGeneric.h"
 #include "moe/passes/fuse/BuildMatmul.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -37,12 +40,26 @@ private:
   LogicalResult liftLinear(LinearOp op);
   Type liftedType(Operation *op, Type type);
   bool isPerExpert(Value value) const { return perExpert.contains(value); }
+  /// Whether the region of an op reads an expert's weights past its operands.
+  bool readsExpertInside(Operation *op) const {
+    bool reads = false;
+    for (Region &region : op->getRegions())
+      region.walk([&](Operation *inner) {
+        for (Value value : inner->getOperands())
+          reads |= isPerExpert(value);
+      });
+    return reads;
+  }
   void liftEmpty(tensor::EmptyOp op);
+  LogicalResult liftMixed(linalg::LinalgOp op);
+  Value spread(Value slices);
 
   ExpertOp expert;
   OpBuilder builder;
   IRMapping mapping;
   llvm::DenseSet<Value> perExpert, rowValues;
+  llvm::DenseSet<Value> emptyRows; ///< buffers of as many rows, without values
+  Value rowExperts; ///< the local expert of every row, once it is asked for
 };
 
 } // namespace
@@ -90,15 +107,75 @@ void ExpertLowering::liftEmpty(tensor::EmptyOp op) {
     if (auto value = dyn_cast<Value>(size)) {
       auto dim = value.getDefiningOp<tensor::DimOp>();
       if (dim && rowValues.contains(dim.getSource()) &&
-          dim.getConstantIndex() == 0)
+          dim.getConstantIndex() == 0) {
         size = tensor::getMixedSize(builder, op.getLoc(), expert.getRows(), 0);
-      else
+        emptyRows.insert(op.getResult());
+      } else
         size = mapping.lookupOrDefault(value);
     }
   mapping.map(op.getResult(),
               tensor::EmptyOp::create(builder, op.getLoc(), sizes,
                                       op.getType().getElementType())
                   .getResult());
+}
+
+/// An expert's own slice for each of its rows: [E, ...] to [N, ...].
+Value ExpertLowering::spread(Value slices) {
+  Location loc = expert.getLoc();
+  OpFoldResult rows = tensor::getMixedSize(builder, loc, expert.getRows(), 0);
+  if (!rowExperts) {
+    int64_t count =
+        cast<RankedTensorType>(expert.getRows().getType()).getDimSize(0);
+    rowExperts = RowExpertsOp::create(
+        builder, loc, RankedTensorType::get({count}, builder.getI32Type()),
+        expert.getGroups(),
+        getValueOrCreateConstantIndexOp(builder, loc, rows));
+  }
+  auto type = cast<RankedTensorType>(slices.getType());
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, slices);
+  sizes[0] = rows;
+  return buildGeneric(
+      builder, loc, type.getElementType(), sizes, 0, {{rowExperts, {0}}},
+      Value(), [&](OpBuilder &inner, ValueRange elements, Value) -> Value {
+        // Rows of no expert read one that exists.
+        Value zero = arith::ConstantIntOp::create(inner, loc, 0, 32);
+        Value own = arith::MaxSIOp::create(inner, loc, elements[0], zero);
+        SmallVector<Value> at = {
+            arith::IndexCastOp::create(inner, loc, inner.getIndexType(), own)};
+        for (int64_t dim = 1; dim < type.getRank(); ++dim)
+          at.push_back(linalg::IndexOp::create(inner, loc, dim));
+        return tensor::ExtractOp::create(inner, loc, slices, at);
+      });
+}
+
+/// Rows and an expert's own weights in one op: the weights are spread over the
+/// rows and walked along with them.
+LogicalResult ExpertLowering::liftMixed(linalg::LinalgOp op) {
+  // Rows lead the output, and so does their loop.
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  AffineExpr rowLoop = output.getResult(0);
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> inputs, outputs;
+  SmallVector<Type> types;
+  for (OpOperand &operand : op->getOpOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    Value value = mapping.lookupOrDefault(operand.get());
+    if (isPerExpert(operand.get())) {
+      value = spread(value);
+      map = map.insertResult(rowLoop, 0);
+    }
+    maps.push_back(map);
+    (op.isDpsInit(&operand) ? outputs : inputs).push_back(value);
+  }
+  for (Value value : outputs)
+    types.push_back(value.getType());
+  auto lifted =
+      linalg::GenericOp::create(builder, op.getLoc(), types, inputs, outputs,
+                                maps, op.getIteratorTypesArray());
+  builder.cloneRegionBefore(op->getRegion(0), lifted.getRegion(),
+                            lifted.getRegion().begin(), mapping);
+  mapping.map(op->getResults(), lifted->getResults());
+  return success();
 }
 
 LogicalResult ExpertLowering::lift(Operation *op) {
@@ -110,20 +187,28 @@ LogicalResult ExpertLowering::lift(Operation *op) {
       ofExpert |= isPerExpert(value);
     }
   });
+  if (isa<linalg::LinalgOp>(op))
+    for (Value value : op->getOperands())
+      ofRows |= emptyRows.contains(value);
   auto linear = dyn_cast<LinearOp>(op);
   if (linear && ofRows) {
     if (failed(liftLinear(linear)))
       return failure();
   } else if (auto empty = dyn_cast<tensor::EmptyOp>(op)) {
     liftEmpty(empty);
+  } else if (auto mixed = dyn_cast<linalg::LinalgOp>(op);
+             mixed && ofRows && ofExpert && !readsExpertInside(mixed)) {
+    if (failed(liftMixed(mixed)))
+      return failure();
   } else {
     // Only ops that know nothing of shapes take operands of another rank.
     bool shapeless = isa<ActivateOp, DequantizeOp>(op) ||
                      OpTrait::hasElementwiseMappableTraits(op);
     if (ofExpert && (ofRows || !shapeless))
       return op->emitOpError(
-          "mixes an expert's own weights into rows outside moe.linear, which "
-          "cannot be lowered to the rows of all experts yet");
+          "mixes an expert's own weights into rows in a way that cannot be "
+          "lowered to the rows of all experts; expects them in moe.linear or "
+          "as operands of a linalg op");
     Operation *lifted = builder.clone(*op, mapping);
     auto destination = dyn_cast<DestinationStyleOpInterface>(lifted);
     for (auto [from, to] : llvm::zip(op->getResults(), lifted->getResults()))

@@ -385,7 +385,8 @@ Value LayerBuilder::experts(Value dispatched, Value groups) {
     }
   Value normWeight = load(Role::ExpertNorm);
   auto expert = ExpertOp::create(builder, loc, rows(width, f32), dispatched,
-                                 groups, weights);
+                                 groups, weights, /*constants=*/Value(),
+                                 /*virtual_experts=*/ArrayAttr());
   OpBuilder::InsertionGuard guard(builder);
   Block *body =
       builder.createBlock(&expert.getBody(), {}, arguments,
@@ -481,7 +482,8 @@ void LayerBuilder::buildBody(func::FuncOp function) {
     summedType = summedType.clone(f32);
   Value summed = CombineOp::create(
       builder, loc, summedType, out, grouped,
-      layer.weighInput ? Value() : mixed, projected ? Value() : init, acc(),
+      layer.weighInput ? Value() : mixed, projected ? Value() : init,
+      /*keep_slots=*/UnitAttr(), acc(),
       CombineOrderAttr::get(context, CombineOrder::Slot));
   Value result = output(summed, projected ? init : Value());
   SmallVector<Value> results = {result, ids, weights, logits};

@@ -114,6 +114,7 @@ Evaluator::Evaluator(const WeightLookup &weights, const Options &options)
   addRouteOps(handlers);
   addExpertOps(handlers);
   addGroupedOps(handlers);
+  addMixOps(handlers);
 }
 
 core::Status Evaluator::call(mlir::func::FuncOp function,

@@ -171,6 +171,7 @@ void addWeightOps(HandlerTable &table);
 void addRouteOps(HandlerTable &table);
 void addExpertOps(HandlerTable &table);
 void addGroupedOps(HandlerTable &table);
+void addMixOps(HandlerTable &table);
 /// linalg is known by its interface.
 core::Status evaluateLinalg(Call &call);
 

@@ -17,6 +17,40 @@
 using namespace moe;
 using namespace moe::interpret;
 
+/// What an expert without weights makes of its rows [first, last).
+static core::Status runVirtual(Call &call, ExpertOp op, int64_t id,
+                               const Array &rows, int64_t first, int64_t last,
+                               Array &result) {
+  const int64_t columns = result.shape()[1];
+  Cell *out = result.write() + first * columns;
+  const int64_t count = (last - first) * columns;
+  switch (op.virtualOf(id).getKind()) {
+  case VirtualKind::Identity:
+    std::copy_n(rows.data() + first * columns, count, out);
+    break;
+  case VirtualKind::Zero:
+    std::fill_n(out, count, cellOf(0.0));
+    break;
+  case VirtualKind::Constant: {
+    int64_t number = 0;
+    for (auto range : op.getVirtualExpertsAttr().getAsRange<VirtualAttr>())
+      if (range.getKind() == VirtualKind::Constant)
+        number +=
+            std::clamp<int64_t>(id - range.getFirst(), 0, range.getCount());
+    core::Result<Array> constants = call.array(2 + op.getWeights().size());
+    if (!constants)
+      return constants.takeError();
+    for (int64_t row = first; row < last; ++row, out += columns)
+      std::copy_n(constants->data() + number * columns, columns, out);
+    out -= count;
+    break;
+  }
+  }
+  if (!call.evaluator.exact())
+    roundCells(result.element().dtype, out, static_cast<size_t>(count));
+  return core::Status::ok();
+}
+
 /// The body runs on one expert's rows at a time, as the op's definition reads.
 static core::Status expert(Call &call) {
   auto op = call.as<ExpertOp>();
@@ -40,14 +74,26 @@ static core::Status expert(Call &call) {
   std::fill_n(cells, result.size(),
               cellOf(std::numeric_limits<double>::quiet_NaN()));
   llvm::SmallVector<Value> arguments, yielded;
+  int64_t withWeights = -1;
   for (int64_t e = 0; e < groups.numLocal; ++e) {
     int64_t first = groups.firstRow(e), last = groups.firstRow(e + 1);
+    const int64_t id = groups.firstExpert + e;
+    const bool isVirtual = static_cast<bool>(op.virtualOf(id));
+    withWeights += isVirtual ? 0 : 1;
     if (first == last)
       continue;
+    if (isVirtual) {
+      if (core::Status status =
+              runVirtual(call, op, id, *rows, first, last, result);
+          !status)
+        return status;
+      cells = result.write();
+      continue;
+    }
     arguments.clear();
     arguments.push_back(rowsOf(call, *rows, first, last));
-    for (unsigned index = 2; index < call.step.operands.size(); ++index) {
-      core::Result<Array> slice = sliceOf(call.operand(index), e);
+    for (unsigned index = 0; index < op.getWeights().size(); ++index) {
+      core::Result<Array> slice = sliceOf(call.operand(2 + index), withWeights);
       if (!slice)
         return slice.takeError();
       arguments.push_back(std::move(*slice));

@@ -216,6 +216,36 @@ static core::Status byTokens(Call &call) {
   return core::Status::ok();
 }
 
+static core::Status rowExperts(Call &call) {
+  const GroupsValue &groups = call.operand(0).groups();
+  int64_t rows = call.integer(1);
+  if (groups.numRows() > rows)
+    return call.fault("has groups of " + llvm::Twine(groups.numRows()) +
+                      " rows over " + llvm::Twine(rows));
+  std::vector<int32_t> experts(rows, -1);
+  for (int64_t e = 0; e < groups.numLocal; ++e)
+    std::fill(experts.begin() + groups.firstRow(e),
+              experts.begin() + groups.firstRow(e + 1),
+              static_cast<int32_t>(e));
+  setInts(call, 0, {rows}, experts);
+  return core::Status::ok();
+}
+
+static core::Status places(Call &call) {
+  core::Result<Array> ids = call.array(0);
+  if (!ids)
+    return ids.takeError();
+  int64_t experts = ids->shape()[0], picks = ids->shape()[1];
+  int64_t tokens = call.integer(1);
+  std::vector<int32_t> places(tokens * experts, -1);
+  for (int64_t slot = 0; slot < ids->size(); ++slot)
+    if (int64_t token = ids->data()[slot].i; token >= 0 && token < tokens)
+      places[token * experts + slot / picks] =
+          static_cast<int32_t>(slot % picks);
+  setInts(call, 0, {tokens, experts}, places);
+  return core::Status::ok();
+}
+
 /// Nobody reads the list: rows are walked group by group.
 static core::Status tiles(Call &call) {
   call.setResult(0, std::monostate());
@@ -233,6 +263,8 @@ static core::Status pack(Call &call) {
 void interpret::addGroupedOps(HandlerTable &table) {
   table["moe.grouped_matmul"] = groupedMatmul;
   table["moe.by_tokens"] = byTokens;
+  table["moe.places"] = places;
+  table["moe.row_experts"] = rowExperts;
   table["moe.tiles"] = tiles;
   table["moe.pack"] = pack;
 }

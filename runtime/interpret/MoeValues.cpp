@@ -56,8 +56,7 @@ core::Status interpret::checkSlots(const Call &call, const GroupsValue &groups,
   if (!groups.fromSlots())
     return call.fault("expects groups made from slots by moe.group; groups "
                       "from offsets have no map to tokens");
-  return sameSize(call, "tokens", tokens,
-                  groups.groups.rowOfSlot.size() / groups.topK);
+  return sameSize(call, "tokens", tokens, groups.numTokens());
 }
 
 core::Result<Array> interpret::sliceOf(const Value &value, int64_t index) {

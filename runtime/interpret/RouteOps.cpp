@@ -260,26 +260,45 @@ static void setGroups(Call &call, GroupsType type, plan::Groups groups,
   call.setResult(0, std::shared_ptr<const GroupsValue>(std::move(value)));
 }
 
+/// Groups of the tokens that experts picked.
+static core::Status groupPicks(Call &call, GroupOp op, const Array &array) {
+  int64_t experts = op.getGroups().getType().getNumExperts();
+  auto value = std::make_shared<GroupsValue>();
+  value->tokenOfSlot = intsOf(array);
+  value->pickedTokens = call.integer(1);
+  core::Result<plan::Groups> groups =
+      reference::groupPicks(value->tokenOfSlot, experts, *value->pickedTokens);
+  if (!groups)
+    return faultAt(op, groups.error().id, groups.error().message);
+  value->groups = std::move(*groups);
+  value->numLocal = experts;
+  value->topK = array.shape()[1];
+  call.setResult(0, std::shared_ptr<const GroupsValue>(std::move(value)));
+  return core::Status::ok();
+}
+
 static core::Status group(Call &call) {
   auto op = call.as<GroupOp>();
   GroupsType type = op.getGroups().getType();
   core::Result<Array> array = call.array(0);
   if (!array)
     return array.takeError();
+  if (op.isByExpert())
+    return groupPicks(call, op, *array);
   std::vector<int32_t> ids = intsOf(*array);
+  if (auto broken = plan::verifyIds(ids, type.getNumExperts()))
+    return faultAt(op, core::ErrorId::IdOutOfRange, *broken);
+  // An expert that is elsewhere has an empty segment here.
+  for (int32_t &id : ids)
+    if (id < type.getLocalFirst() ||
+        id >= type.getLocalFirst() + type.getLocalCount())
+      id = -1;
+  const int64_t topK = array->shape()[1];
   core::Result<plan::Groups> groups =
-      reference::group(ids, type.getNumExperts());
-  if (groups && type.isLocal()) {
-    // An expert that is elsewhere has an empty segment here.
-    for (int32_t &id : ids)
-      if (id < type.getLocalFirst() ||
-          id >= type.getLocalFirst() + type.getLocalCount())
-        id = -1;
-    groups = reference::group(ids, type.getNumExperts());
-  }
+      reference::group(ids, topK, type.getNumExperts(), type.getLayout());
   if (!groups)
     return faultAt(op, groups.error().id, groups.error().message);
-  setGroups(call, type, std::move(*groups), array->shape()[1]);
+  setGroups(call, type, std::move(*groups), topK);
   return core::Status::ok();
 }
 
@@ -350,16 +369,22 @@ static core::Status dispatch(Call &call) {
     if (!array)
       return array.takeError();
     scale = std::move(*array);
-    if (core::Status status = sameSize(call, "slots", scale.size(),
-                                       groups.groups.rowOfSlot.size());
+    if (core::Status status =
+            sameSize(call, "slots", scale.size(), groups.numSlots());
         !status)
       return status;
   }
-  int64_t width = input->shape()[1];
+  // Input [T, K, H] has a row a slot.
+  const bool ofSlots = input->rank() == 3;
+  int64_t width = input->shape().back();
   int64_t rows = groups.groups.slotOfRow.size();
-  setFloats(call, 0, {rows, width},
-            reference::dispatch(groups.groups, groups.topK, floatsOf(*input),
-                                width, floatsOf(scale)));
+  setFloats(
+      call, 0, {rows, width},
+      groups.pickedTokens
+          ? reference::dispatchPicks(groups.groups, groups.tokenOfSlot,
+                                     floatsOf(*input), width, floatsOf(scale))
+          : reference::dispatch(groups.groups, ofSlots ? 1 : groups.topK,
+                                floatsOf(*input), width, floatsOf(scale)));
   return core::Status::ok();
 }
 
@@ -369,15 +394,18 @@ static core::Status combine(Call &call) {
   if (!rows)
     return rows.takeError();
   const GroupsValue &groups = call.operand(1).groups();
-  int64_t slots = groups.groups.rowOfSlot.size();
+  int64_t slots = groups.numSlots();
   if (!groups.fromSlots())
     return checkSlots(call, groups, 0);
-  if (core::Status status = sameSize(call, "rows", rows->shape()[0], slots);
+  if (core::Status status = sameSize(call, "rows", rows->shape()[0],
+                                     groups.groups.slotOfRow.size());
       !status)
     return status;
+  // A slot that is kept apart is a token of one slot.
+  const bool keepsSlots = op.getKeepSlots();
   reference::CombineSpec spec;
-  spec.topK = groups.topK;
-  spec.numTokens = slots / groups.topK;
+  spec.topK = keepsSlots ? 1 : groups.topK;
+  spec.numTokens = keepsSlots ? slots : groups.numTokens();
   spec.width = rows->shape()[1];
   spec.acc = scoreType(call, op.getAcc());
   spec.order = static_cast<reference::CombineOrder>(op.getOrder());
@@ -402,9 +430,16 @@ static core::Status combine(Call &call) {
         !status)
       return status;
   }
-  setFloats(call, 0, {spec.numTokens, spec.width},
-            reference::combine(spec, groups.groups, floatsOf(*rows),
-                               floatsOf(weights), floatsOf(init)));
+  llvm::SmallVector<int64_t> shape{spec.numTokens, spec.width};
+  if (keepsSlots)
+    shape = {groups.numTokens(), groups.topK, spec.width};
+  setFloats(call, 0, shape,
+            groups.pickedTokens
+                ? reference::combinePicks(spec, groups.groups,
+                                          groups.tokenOfSlot, floatsOf(*rows),
+                                          floatsOf(weights), floatsOf(init))
+                : reference::combine(spec, groups.groups, floatsOf(*rows),
+                                     floatsOf(weights), floatsOf(init)));
   return core::Status::ok();
 }
 

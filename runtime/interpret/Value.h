@@ -146,8 +146,18 @@ struct GroupsValue {
   int64_t numLocal = 0;
   /// Slots of a token; 0 for groups that were given by their offsets.
   int64_t topK = 0;
+  /// Groups of axis expert have slots [E, C], topK of an expert, with the token
+  /// that each picked; how many tokens there are is no property of their ids.
+  std::vector<int32_t> tokenOfSlot;
+  std::optional<int64_t> pickedTokens;
 
   bool fromSlots() const { return topK != 0; }
+  int64_t numSlots() const {
+    return static_cast<int64_t>(groups.rowOfSlot.size());
+  }
+  int64_t numTokens() const {
+    return pickedTokens ? *pickedTokens : numSlots() / topK;
+  }
   /// Rows of local expert `index`, or the first of the next.
   int64_t firstRow(int64_t index) const {
     return groups.offsets[firstExpert + index];

@@ -9,13 +9,15 @@
 #include "moe/runtime/jit/Source.h"
 
 #include "moe/codegen/RegisterAll.h"
-#include "moe/dialect/MoeDialect.h"
+#include "moe/dialect/MoeOps.h"
+#include "moe/passes/Passes.h"
 #include "moe/runtime/import/Import.h"
 #include "moe/runtime/jit/Diagnostics.h"
 #include "moe/runtime/jit/InputGuard.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
@@ -50,8 +52,8 @@ Result<OwningOpRef<ModuleOp>> jit::parseText(MLIRContext &context,
   return module;
 }
 
-Result<OwningOpRef<ModuleOp>> jit::loadSource(MLIRContext &context,
-                                              const moe_plugin_source &source) {
+static Result<OwningOpRef<ModuleOp>>
+readSource(MLIRContext &context, const moe_plugin_source &source) {
   std::string name = source.name ? source.name : "input";
   std::string_view text = source.text ? source.text : "";
   switch (source.kind) {
@@ -65,6 +67,29 @@ Result<OwningOpRef<ModuleOp>> jit::loadSource(MLIRContext &context,
   }
   return Error(ErrorId::Internal,
                "unknown kind of source " + std::to_string(source.kind));
+}
+
+/// Whoever runs a function, and however, finds its taps among its outputs.
+Result<OwningOpRef<ModuleOp>> jit::loadSource(MLIRContext &context,
+                                              const moe_plugin_source &source) {
+  Result<OwningOpRef<ModuleOp>> module = readSource(context, source);
+  if (!module)
+    return module;
+  bool tapped = (**module)
+                    .walk([](TapOp) { return WalkResult::interrupt(); })
+                    .wasInterrupted();
+  if (!tapped)
+    return module;
+  DiagnosticCollector diagnostics(context);
+  PassManager pm(&context);
+  pm.nest<func::FuncOp>().addPass(createExposeTapsPass());
+  if (succeeded(pm.run(**module)))
+    return module;
+  Error error = diagnostics.error(
+      ErrorId::IrInvalid, std::string(source.name ? source.name : "input") +
+                              ": has taps that cannot be outputs");
+  error.details = diagnostics.details();
+  return error;
 }
 
 Result<std::string> jit::printedSource(const moe_plugin_source &source) {

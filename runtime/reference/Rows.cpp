@@ -20,11 +20,25 @@
 using namespace moe;
 
 core::Result<plan::Groups> reference::group(std::span<const int32_t> ids,
-                                            int64_t numExperts) {
+                                            int64_t topK, int64_t numExperts,
+                                            plan::Layout layout) {
   plan::Groups groups;
-  if (auto broken = plan::makeGroups(ids, numExperts, groups))
+  if (auto broken = plan::makeGroups(ids, topK, numExperts, layout, groups))
     return core::Error(core::ErrorId::IdOutOfRange, *broken);
   return groups;
+}
+
+core::Result<plan::Groups>
+reference::groupPicks(std::span<const int32_t> tokens, int64_t numExperts,
+                      int64_t numTokens) {
+  if (auto broken = plan::verifyIds(tokens, numTokens))
+    return core::Error(core::ErrorId::IdOutOfRange, *broken);
+  const int64_t picks = static_cast<int64_t>(tokens.size()) / numExperts;
+  std::vector<int32_t> ids(tokens.size(), -1);
+  for (size_t slot = 0; slot < ids.size(); ++slot)
+    if (tokens[slot] >= 0)
+      ids[slot] = static_cast<int32_t>(slot / picks);
+  return group(ids, numExperts);
 }
 
 std::vector<int32_t> reference::tokenOfRow(const plan::Groups &groups,
@@ -35,11 +49,11 @@ std::vector<int32_t> reference::tokenOfRow(const plan::Groups &groups,
   return tokens;
 }
 
-std::vector<double> reference::dispatch(const plan::Groups &groups,
-                                        int64_t topK, std::span<const double> x,
-                                        int64_t width,
-                                        std::span<const double> scale) {
-  std::vector<int32_t> tokens = tokenOfRow(groups, topK);
+/// Rows of tokens, NaN where there is none.
+static std::vector<double> gather(const plan::Groups &groups,
+                                  std::span<const int32_t> tokens,
+                                  std::span<const double> x, int64_t width,
+                                  std::span<const double> scale) {
   std::vector<double> rows(tokens.size() * width,
                            std::numeric_limits<double>::quiet_NaN());
   for (size_t row = 0; row < tokens.size(); ++row) {
@@ -52,6 +66,43 @@ std::vector<double> reference::dispatch(const plan::Groups &groups,
   return rows;
 }
 
+std::vector<double> reference::dispatch(const plan::Groups &groups,
+                                        int64_t topK, std::span<const double> x,
+                                        int64_t width,
+                                        std::span<const double> scale) {
+  return gather(groups, tokenOfRow(groups, topK), x, width, scale);
+}
+
+std::vector<double> reference::dispatchPicks(
+    const plan::Groups &groups, std::span<const int32_t> tokenOfSlot,
+    std::span<const double> x, int64_t width, std::span<const double> scale) {
+  std::vector<int32_t> tokens;
+  for (int32_t slot : groups.slotOfRow)
+    tokens.push_back(slot < 0 ? -1 : tokenOfSlot[slot]);
+  return gather(groups, tokens, x, width, scale);
+}
+
+std::vector<double> reference::combinePicks(
+    const CombineSpec &spec, const plan::Groups &groups,
+    std::span<const int32_t> tokenOfSlot, std::span<const double> rows,
+    std::span<const double> weights, std::span<const double> init) {
+  auto rounded = [&](double value) { return core::roundTo(spec.acc, value); };
+  std::vector<double> result(spec.numTokens * spec.width, 0.0);
+  for (size_t i = 0; i < init.size(); ++i)
+    result[i] = rounded(init[i]);
+  for (size_t row = 0; row < groups.slotOfRow.size(); ++row) {
+    int32_t slot = groups.slotOfRow[row];
+    if (slot < 0)
+      continue;
+    double weight = weights.empty() ? 1.0 : weights[slot];
+    for (int64_t h = 0; h < spec.width; ++h) {
+      double &sum = result[tokenOfSlot[slot] * spec.width + h];
+      sum = rounded(sum + rounded(weight * rows[row * spec.width + h]));
+    }
+  }
+  return result;
+}
+
 std::vector<double> reference::combine(const CombineSpec &spec,
                                        const plan::Groups &groups,
                                        std::span<const double> rows,
@@ -60,7 +111,7 @@ std::vector<double> reference::combine(const CombineSpec &spec,
   assert(int64_t(groups.rowOfSlot.size()) == spec.numTokens * spec.topK &&
          "the groups are of [T, K] ids");
   assert(rows.size() == groups.slotOfRow.size() * spec.width &&
-         "rows are [T*K, width]");
+         "rows are [N, width]");
   auto rounded = [&](double value) { return core::roundTo(spec.acc, value); };
   std::vector<double> result(spec.numTokens * spec.width, 0.0);
   for (int64_t token = 0; token < spec.numTokens; ++token) {

@@ -25,9 +25,19 @@
 
 namespace moe::reference {
 
-/// Groups of ids [T, K]. An id outside [-1, E) is IdOutOfRange.
-core::Result<plan::Groups> group(std::span<const int32_t> ids,
-                                 int64_t numExperts);
+/// Groups of ids [T, K]. An id outside [-1, E), and more rows than the layout
+/// has place for, are IdOutOfRange.
+core::Result<plan::Groups> group(std::span<const int32_t> ids, int64_t topK,
+                                 int64_t numExperts, plan::Layout layout);
+inline core::Result<plan::Groups> group(std::span<const int32_t> ids,
+                                        int64_t numExperts) {
+  return group(ids, 1, numExperts, plan::Layout());
+}
+
+/// Groups of the tokens [E, C] that experts picked: slot e*C + c is expert e's.
+/// A token outside [-1, T) is IdOutOfRange.
+core::Result<plan::Groups> groupPicks(std::span<const int32_t> tokens,
+                                      int64_t numExperts, int64_t numTokens);
 
 /// The token of every row, -1 past offsets[E]: what a gathering matmul reads.
 std::vector<int32_t> tokenOfRow(const plan::Groups &groups, int64_t topK);
@@ -37,6 +47,12 @@ std::vector<int32_t> tokenOfRow(const plan::Groups &groups, int64_t topK);
 std::vector<double> dispatch(const plan::Groups &groups, int64_t topK,
                              std::span<const double> x, int64_t width,
                              std::span<const double> scale = {});
+
+/// The same of groups whose slots name their tokens.
+std::vector<double> dispatchPicks(const plan::Groups &groups,
+                                  std::span<const int32_t> tokenOfSlot,
+                                  std::span<const double> x, int64_t width,
+                                  std::span<const double> scale = {});
 
 /// The order in which a token's rows are summed.
 enum class CombineOrder : uint32_t {
@@ -61,6 +77,13 @@ std::vector<double> combine(const CombineSpec &spec, const plan::Groups &groups,
                             std::span<const double> rows,
                             std::span<const double> weights,
                             std::span<const double> init);
+
+/// The same of groups whose slots name their tokens: rows are added in their
+/// own order, which is that of experts. Weights are [E, C].
+std::vector<double>
+combinePicks(const CombineSpec &spec, const plan::Groups &groups,
+             std::span<const int32_t> tokenOfSlot, std::span<const double> rows,
+             std::span<const double> weights, std::span<const double> init);
 
 } // namespace moe::reference
 

@@ -134,14 +134,20 @@ func.func @mixed_bias(%x: tensor<?x4xf32>, %g: !moe.groups<experts = 2, ragged>,
 
 // -----
 
-// A weight of its own beside rows has no form over all rows.
+// An expert's own vector beside rows becomes one a row.
+// CHECK-LABEL: func.func @mixed_rows
+// CHECK-SAME: %[[X:.*]]: tensor<?x4xf32>, %[[G:.*]]: !moe.groups<experts = 2, ragged>, %[[S:.*]]: tensor<2x4xf32>
+// CHECK: %[[E:.*]] = moe.row_experts %[[G]] rows %{{.*}} : !moe.groups<experts = 2, ragged> -> tensor<?xi32>
+// CHECK: %[[O:.*]] = linalg.generic {{.*}} ins(%[[E]] : tensor<?xi32>)
+// CHECK: tensor.extract %[[S]][%{{.*}}, %{{.*}}] : tensor<2x4xf32>
+// CHECK: %[[B:.*]] = linalg.generic {{.*}} ins(%[[O]] : tensor<?x4xf32>)
+// CHECK: arith.mulf %[[X]], %[[B]] : tensor<?x4xf32>
 func.func @mixed_rows(%x: tensor<?x4xf32>, %g: !moe.groups<experts = 2, ragged>, %s: tensor<2x4xf32>) -> tensor<?x4xf32> {
   %o = moe.expert %x by %g weights(%s) {
   ^bb0(%r: tensor<?x4xf32>, %s0: tensor<4xf32>):
     %c0 = arith.constant 0 : index
     %n = tensor.dim %r, %c0 : tensor<?x4xf32>
     %e = tensor.empty(%n) : tensor<?x4xf32>
-    // expected-error @below {{'linalg.broadcast' op mixes an expert's own weights into rows outside moe.linear, which cannot be lowered to the rows of all experts yet}}
     %b = linalg.broadcast ins(%s0 : tensor<4xf32>) outs(%e : tensor<?x4xf32>) dimensions = [0]
     %y = arith.mulf %r, %b : tensor<?x4xf32>
     moe.yield %y : tensor<?x4xf32>
@@ -151,11 +157,11 @@ func.func @mixed_rows(%x: tensor<?x4xf32>, %g: !moe.groups<experts = 2, ragged>,
 
 // -----
 
-// Nor one that a region reads.
+// One that a region reads has no form over all rows.
 func.func @mixed_region(%x: tensor<?x4xf32>, %g: !moe.groups<experts = 2, ragged>, %s: tensor<2x4xf32>) -> tensor<?x4xf32> {
   %o = moe.expert %x by %g weights(%s) {
   ^bb0(%r: tensor<?x4xf32>, %s0: tensor<4xf32>):
-    // expected-error @below {{'linalg.generic' op mixes an expert's own weights into rows outside moe.linear, which cannot be lowered to the rows of all experts yet}}
+    // expected-error @below {{'linalg.generic' op mixes an expert's own weights into rows in a way that cannot be lowered to the rows of all experts; expects them in moe.linear or as operands of a linalg op}}
     %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} outs(%r : tensor<?x4xf32>) {
     ^bb0(%v: f32):
       %i = linalg.index 1 : index

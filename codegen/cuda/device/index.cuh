@@ -294,6 +294,39 @@ MOE_DEVICE void copyOffsets(const i32 *from, i32 *to) {
   syncBlock();
 }
 
+/// The inverse of the tokens that experts picked, ids [Experts, Picks]: places
+/// [tokens, Experts], -1 for a token that an expert did not pick.
+template <int Experts, int Picks, int Warps, class IdOf>
+MOE_DEVICE void invertPicks(i32 tokens, IdOf idOf, i32 *places) {
+  const i64 size = i64(tokens) * Experts;
+  for (i64 i = threadIdx.x; i < size; i += 32 * Warps)
+    store(places + i, i32(-1));
+  syncBlock();
+  for (i32 slot = threadIdx.x; slot < Experts * Picks; slot += 32 * Warps)
+    if (const i32 token = idOf(slot); u32(token) < u32(tokens))
+      store(places + i64(token) * Experts + slot / Picks, slot % Picks);
+  syncBlock();
+}
+
+/// The expert of every row among the Local from First on, -1 behind the last.
+template <int Experts, int First, int Local, int Warps>
+MOE_DEVICE void expertOfRows(i32 rows, const i32 *offsets, i32 *experts) {
+  const i32 end = load(offsets + Experts);
+  for (i32 row = threadIdx.x; row < rows; row += 32 * Warps) {
+    // The last expert that begins at or before the row.
+    i32 low = First, high = First + Local - 1;
+    while (low < high) {
+      const i32 middle = low + (high - low + 1) / 2;
+      if (load(offsets + middle) <= row)
+        low = middle;
+      else
+        high = middle - 1;
+    }
+    store(experts + row, row < end ? low - First : -1);
+  }
+  syncBlock();
+}
+
 } // namespace moe
 
 #endif // MOE_CODEGEN_CUDA_DEVICE_INDEX

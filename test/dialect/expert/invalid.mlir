@@ -104,7 +104,7 @@ func.func @expert_c3_none(%x: tensor<?x4xf32>, %g: !moe.groups<experts = 2, ragg
 
 func.func @expert_no_block(%x: tensor<?x4xf32>, %g: !moe.groups<experts = 2, ragged>) {
   // expected-error @below {{'moe.expert' op region #0 ('body') failed to verify constraint: region with 1 blocks}}
-  "moe.expert"(%x, %g) ({}) : (tensor<?x4xf32>, !moe.groups<experts = 2, ragged>) -> tensor<?x4xf32>
+  "moe.expert"(%x, %g) <{operandSegmentSizes = array<i32: 1, 1, 0, 0>}> ({}) : (tensor<?x4xf32>, !moe.groups<experts = 2, ragged>) -> tensor<?x4xf32>
   return
 }
 
@@ -742,4 +742,93 @@ func.func @dequantize_format(%c: tensor<4x1x16xi8>, %s: tensor<4x1xi8>) {
 func.func @yield_parent(%x: tensor<?x4xf32>) {
   // expected-error @below {{'moe.yield' op expects parent op to be one of 'moe.expert, moe.grouped_matmul, moe.by_tokens'}}
   moe.yield %x : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @expert_c2_virtual(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<6x8x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects weight 0 to have 4 local experts that are not virtual as its first dimension, got 'tensor<6x8x8xf32>'}}
+  moe.expert %r by %g weights(%w) virtual [#moe.virtual<zero 0 to 1>] {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<8x8xf32>):
+    moe.yield %r0 : tensor<?x8xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<6x8x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @expert_c5_order(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<3x8x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects ascending ranges of virtual experts within the 6 experts of the groups, got 0 to 0}}
+  moe.expert %r by %g weights(%w) virtual [#moe.virtual<zero 1 to 2>, #moe.virtual<identity 0 to 0>] {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<8x8xf32>):
+    moe.yield %r0 : tensor<?x8xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<3x8x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @expert_c5_end(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<5x8x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects ascending ranges of virtual experts within the 6 experts of the groups, got 5 to 6}}
+  moe.expert %r by %g weights(%w) virtual [#moe.virtual<zero 5 to 6>] {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<8x8xf32>):
+    moe.yield %r0 : tensor<?x8xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<5x8x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @expert_c5_all(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<0x8x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects a local expert that is not virtual}}
+  moe.expert %r by %g weights(%w) virtual [#moe.virtual<zero 0 to 5>] {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<8x8xf32>):
+    moe.yield %r0 : tensor<?x8xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<0x8x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @expert_c6_none(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<4x8x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects constants [2, n] of a float type for its 2 constant experts, got none}}
+  moe.expert %r by %g weights(%w) virtual [#moe.virtual<constant 0 to 1>] {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<8x8xf32>):
+    moe.yield %r0 : tensor<?x8xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<4x8x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @expert_c6_shape(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<4x8x8xf32>, %c: tensor<3x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects constants [2, n] of a float type for its 2 constant experts, got 'tensor<3x8xf32>'}}
+  moe.expert %r by %g weights(%w) virtual [#moe.virtual<constant 0 to 1>] constants(%c) {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<8x8xf32>):
+    moe.yield %r0 : tensor<?x8xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<4x8x8xf32>, tensor<3x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @expert_c6_unused(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<6x8x8xf32>, %c: tensor<3x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects constants [0, n] of a float type for its 0 constant experts, got 'tensor<3x8xf32>'}}
+  moe.expert %r by %g weights(%w) constants(%c) {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<8x8xf32>):
+    moe.yield %r0 : tensor<?x8xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<6x8x8xf32>, tensor<3x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @expert_c6_width(%r: tensor<?x8xf32>, %g: !moe.groups<experts = 6, ragged>, %w: tensor<5x4x8xf32>) {
+  // expected-error @below {{'moe.expert' op expects rows and a result of one width for identity experts, got 'tensor<?x8xf32>' and 'tensor<?x4xf32>'}}
+  moe.expert %r by %g weights(%w) virtual [#moe.virtual<identity 5 to 5>] {
+  ^bb0(%r0: tensor<?x8xf32>, %w0: tensor<4x8xf32>):
+    %y = moe.linear %r0, %w0 acc f32 : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+    moe.yield %y : tensor<?x4xf32>
+  } : (tensor<?x8xf32>, !moe.groups<experts = 6, ragged>, tensor<5x4x8xf32>) -> tensor<?x4xf32>
+  return
 }

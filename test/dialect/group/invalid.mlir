@@ -29,8 +29,18 @@ func.func private @groups_local_huge(!moe.groups<experts = 8, local = [8, 922337
 
 // -----
 
-// expected-error @below {{unknown layout of groups 'padded', expected ragged}}
-func.func private @groups_layout(!moe.groups<experts = 8, padded>)
+// expected-error @below {{unknown layout of groups 'sorted', expected ragged, aligned<n>, padded<C> or dense}}
+func.func private @groups_layout(!moe.groups<experts = 8, sorted>)
+
+// -----
+
+// expected-error @below {{groups expects aligned<n> with n from 1 to 2^31, got n = 0}}
+func.func private @groups_aligned(!moe.groups<experts = 8, aligned<0>>)
+
+// -----
+
+// expected-error @below {{groups expects padded<C> with C from 1 to 2^31, got C = 4294967296}}
+func.func private @groups_padded(!moe.groups<experts = 8, padded<4294967296>>)
 
 // -----
 
@@ -285,5 +295,133 @@ func.func @combine_order(%r: tensor<8x4xf32>, %g: !moe.groups<experts = 8, ragge
 func.func @combine_segments(%r: tensor<8x4xf32>, %g: !moe.groups<experts = 8, ragged>) {
   // expected-error @below {{'moe.combine' op operand count (2) does not match with the total size (3) specified in attribute 'operandSegmentSizes'}}
   "moe.combine"(%r, %g) <{acc = f32, order = 0 : i32, operandSegmentSizes = array<i32: 1, 1, 1, 0>}> : (tensor<8x4xf32>, !moe.groups<experts = 8, ragged>) -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Layouts, axis expert, slots apart
+//===----------------------------------------------------------------------===//
+
+func.func @group_c2_count(%i: tensor<4x8xi32>, %t: index) {
+  // expected-error @below {{'moe.group' op expects ids [E, C] and ragged groups of these E experts, all local, for axis expert, got 'tensor<4x8xi32>' and '!moe.groups<experts = 8, ragged>'}}
+  moe.group %i axis expert tokens %t : tensor<4x8xi32> -> !moe.groups<experts = 8, ragged>
+  return
+}
+
+// -----
+
+func.func @group_c2_layout(%i: tensor<8x4xi32>, %t: index) {
+  // expected-error @below {{'moe.group' op expects ids [E, C] and ragged groups of these E experts, all local, for axis expert, got 'tensor<8x4xi32>' and '!moe.groups<experts = 8, dense>'}}
+  moe.group %i axis expert tokens %t : tensor<8x4xi32> -> !moe.groups<experts = 8, dense>
+  return
+}
+
+// -----
+
+func.func @group_c3(%i: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+  %i2, %w2 = moe.capacity %i, %w cap 5 order token_major overflow drop : tensor<?x2xi32>, tensor<?x2xf32>
+  // expected-error @below {{'moe.group' op expects padded<C> of at least the 5 rows an expert that the capacity of its ids grants, got padded<4>}}
+  moe.group %i2 : tensor<?x2xi32> -> !moe.groups<experts = 8, padded<4>>
+  return
+}
+
+// -----
+
+func.func @dispatch_c1_aligned(%x: tensor<4x8xf32>, %i: tensor<4x2xi32>) {
+  %g = moe.group %i : tensor<4x2xi32> -> !moe.groups<experts = 3, aligned<4>>
+  // expected-error @below {{'moe.dispatch' op expects 20 rows, the bound T*K + E*(n-1), up to a multiple of n, of the groups, got 'tensor<8x8xf32>'}}
+  moe.dispatch %x by %g : tensor<4x8xf32>, !moe.groups<experts = 3, aligned<4>> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c1_padded(%x: tensor<?x8xf32>, %i: tensor<?x2xi32>) {
+  %g = moe.group %i : tensor<?x2xi32> -> !moe.groups<experts = 3, padded<4>>
+  // expected-error @below {{'moe.dispatch' op expects 12 rows, the bound E*C of the groups, got 'tensor<8x8xf32>'}}
+  moe.dispatch %x by %g : tensor<?x8xf32>, !moe.groups<experts = 3, padded<4>> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c1_dense(%x: tensor<4x8xf32>, %i: tensor<4x2xi32>) {
+  %g = moe.group %i : tensor<4x2xi32> -> !moe.groups<experts = 3, dense>
+  // expected-error @below {{'moe.dispatch' op expects 12 rows, the bound E*T of the groups, got 'tensor<8x8xf32>'}}
+  moe.dispatch %x by %g : tensor<4x8xf32>, !moe.groups<experts = 3, dense> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c1_picks(%x: tensor<?x8xf32>, %i: tensor<3x2xi32>, %t: index) {
+  %g = moe.group %i axis expert tokens %t : tensor<3x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.dispatch' op expects 6 rows, the bound E*C of the groups, got 'tensor<8x8xf32>'}}
+  moe.dispatch %x by %g : tensor<?x8xf32>, !moe.groups<experts = 3, ragged> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c1_slots(%x: tensor<?x3x8xf32>, %i: tensor<?x2xi32>) {
+  %g = moe.group %i : tensor<?x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.dispatch' op expects an input [T, K, H] of the slots that its groups were made from, got 'tensor<?x3x8xf32>'}}
+  moe.dispatch %x by %g : tensor<?x3x8xf32>, !moe.groups<experts = 3, ragged> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c3_picks(%x: tensor<?x8xf32>, %i: tensor<3x2xi32>, %t: index, %w: tensor<2x3xf32>) {
+  %g = moe.group %i axis expert tokens %t : tensor<3x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.dispatch' op expects scale [E, C] of a float type, got 'tensor<2x3xf32>'}}
+  moe.dispatch %x by %g scale %w : tensor<?x8xf32>, !moe.groups<experts = 3, ragged>, tensor<2x3xf32> -> tensor<6x8xf32>
+  return
+}
+
+// -----
+
+func.func @combine_c1_picks(%r: tensor<6x8xf32>, %i: tensor<3x2xi32>, %t: index, %w: tensor<?x3xf32>) {
+  %g = moe.group %i axis expert tokens %t : tensor<3x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.combine' op expects weights [E, C] of a float type, got 'tensor<?x3xf32>'}}
+  moe.combine %r by %g weights %w acc f32 order slot : (tensor<6x8xf32>, !moe.groups<experts = 3, ragged>, tensor<?x3xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @combine_c4_rank(%r: tensor<?x8xf32>, %i: tensor<?x2xi32>) {
+  %g = moe.group %i : tensor<?x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.combine' op expects rows [N, H] and a result [T, K, H] of float types, got 'tensor<?x8xf32>' and 'tensor<?x8xf32>'}}
+  moe.combine %r by %g reduce none acc f32 order slot : (tensor<?x8xf32>, !moe.groups<experts = 3, ragged>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @combine_c4_slots(%r: tensor<?x8xf32>, %i: tensor<?x2xi32>) {
+  %g = moe.group %i : tensor<?x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.combine' op expects a result [T, K, H] of the slots that its groups were made from, got 'tensor<?x3x8xf32>'}}
+  moe.combine %r by %g reduce none acc f32 order slot : (tensor<?x8xf32>, !moe.groups<experts = 3, ragged>) -> tensor<?x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @combine_c4_init(%r: tensor<?x8xf32>, %i: tensor<?x2xi32>, %y: tensor<?x8xf32>) {
+  %g = moe.group %i : tensor<?x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.combine' op expects no init with reduce none, which sums nothing}}
+  moe.combine %r by %g init %y reduce none acc f32 order slot : (tensor<?x8xf32>, !moe.groups<experts = 3, ragged>, tensor<?x8xf32>) -> tensor<?x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @combine_c4_picks(%r: tensor<6x8xf32>, %i: tensor<3x2xi32>, %t: index) {
+  %g = moe.group %i axis expert tokens %t : tensor<3x2xi32> -> !moe.groups<experts = 3, ragged>
+  // expected-error @below {{'moe.combine' op expects groups with slots of tokens for reduce none, got groups of axis expert}}
+  moe.combine %r by %g reduce none acc f32 order slot : (tensor<6x8xf32>, !moe.groups<experts = 3, ragged>) -> tensor<?x2x8xf32>
   return
 }

@@ -522,3 +522,30 @@ func.func @by_tokens_c3_arguments(%t: index, %x: f32) {
   }
   return
 }
+
+// -----
+
+func.func @grouped_matmul_c8_layout(%x: tensor<?x8xf32>, %g: !moe.groups<experts = 4, dense>, %w: tensor<4x3x8xf32>) {
+  // expected-error @below {{'moe.grouped_matmul' op expects ragged groups of tokens' slots, got another layout; moe-normalize-groups makes them}}
+  moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
+  ^bb0(%a: f32):
+    moe.yield %a : f32
+  } : (tensor<?x8xf32>, tensor<4x3x8xf32>, !moe.groups<experts = 4, dense>) -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @row_experts_c1(%g: !moe.groups<experts = 4, ragged>, %n: index) {
+  // expected-error @below {{'moe.row_experts' op expects one i32 a row of the groups, got 'tensor<?xi64>'}}
+  moe.row_experts %g rows %n : !moe.groups<experts = 4, ragged> -> tensor<?xi64>
+  return
+}
+
+// -----
+
+func.func @places_c1(%i: tensor<4x2xi32>, %t: index) {
+  // expected-error @below {{'moe.places' op expects static ids [E, C] and places [T, E] of i32, got 'tensor<4x2xi32>' and 'tensor<?x2xi32>'}}
+  moe.places %i tokens %t : tensor<4x2xi32> -> tensor<?x2xi32>
+  return
+}

@@ -104,4 +104,70 @@ TEST(Groups, OffsetsAreVerified) {
             "expects offsets within the 5 rows, got 6 as the last");
 }
 
+using Kind = Layout::Kind;
+
+TEST(Groups, BoundsOfLayouts) {
+  EXPECT_EQ(rowBound({Kind::Ragged, 0}, 7, 3, 5), 21);
+  EXPECT_EQ(rowBound({Kind::Aligned, 4}, 7, 3, 5), 36); // 21 + 15
+  EXPECT_EQ(rowBound({Kind::Aligned, 8}, 7, 3, 5), 56); // 21 + 35
+  EXPECT_EQ(rowBound({Kind::Aligned, 8}, 7, 3, 4), 56); // 21 + 28 = 49, up
+  EXPECT_EQ(rowBound({Kind::Aligned, 1}, 7, 3, 5), 21);
+  EXPECT_EQ(rowBound({Kind::Padded, 4}, 7, 3, 5), 20);
+  EXPECT_EQ(rowBound({Kind::Dense, 0}, 7, 3, 5), 35);
+  const int64_t huge = int64_t(1) << 62;
+  EXPECT_EQ(rowBound({Kind::Ragged, 0}, huge, 2, 1), std::nullopt);
+  EXPECT_EQ(rowBound({Kind::Aligned, 2}, huge, 2, 1), std::nullopt);
+  EXPECT_EQ(rowBound({Kind::Aligned, huge}, 1, 1, 8), std::nullopt);
+  EXPECT_EQ(rowBound({Kind::Padded, huge}, 1, 1, 2), std::nullopt);
+  EXPECT_EQ(rowBound({Kind::Dense, 0}, huge, 1, 2), std::nullopt);
+}
+
+/// Experts 2, 0 and 1, none, of three tokens.
+static Groups makeLayout(Layout layout) {
+  Groups groups;
+  EXPECT_EQ(
+      makeGroups(std::vector<int32_t>{2, 0, 1, -1, 2, 0}, 2, 3, layout, groups),
+      std::nullopt);
+  return groups;
+}
+
+TEST(Groups, AlignedRowsBeginAtMultiples) {
+  Groups groups = makeLayout({Kind::Aligned, 4});
+  EXPECT_EQ(groups.offsets, (std::vector<int32_t>{0, 4, 8, 12}));
+  EXPECT_EQ(groups.rowOfSlot, (std::vector<int32_t>{8, 0, 4, -1, 9, 1}));
+  EXPECT_EQ(groups.slotOfRow,
+            (std::vector<int32_t>{1, 5, -1, -1, 2, -1, -1, -1, 0, 4, -1, -1, -1,
+                                  -1, -1, -1}));
+}
+
+TEST(Groups, PaddedRowsHaveOneCapacity) {
+  Groups groups = makeLayout({Kind::Padded, 2});
+  EXPECT_EQ(groups.offsets, (std::vector<int32_t>{0, 2, 4, 6}));
+  EXPECT_EQ(groups.rowOfSlot, (std::vector<int32_t>{4, 0, 2, -1, 5, 1}));
+  EXPECT_EQ(groups.slotOfRow, (std::vector<int32_t>{1, 5, 2, -1, 0, 4}));
+  EXPECT_EQ(makeGroups(std::vector<int32_t>{0, 1, 1, 0}, 2, 2,
+                       {Kind::Padded, 1}, groups),
+            "expects at most 1 rows an expert for padded<1>, got 2 for expert "
+            "0");
+}
+
+TEST(Groups, DenseRowsAreTokens) {
+  Groups groups = makeLayout({Kind::Dense, 0});
+  EXPECT_EQ(groups.offsets, (std::vector<int32_t>{0, 3, 6, 9}));
+  EXPECT_EQ(groups.rowOfSlot, (std::vector<int32_t>{6, 0, 4, -1, 8, 2}));
+  EXPECT_EQ(groups.slotOfRow,
+            (std::vector<int32_t>{1, -1, 5, -1, 2, -1, 0, -1, 4}));
+  EXPECT_EQ(makeGroups(std::vector<int32_t>{0, 1, 1, 1}, 2, 2, {Kind::Dense, 0},
+                       groups),
+            "expects a token to have an expert once for dense rows, got expert "
+            "1 twice for token 1");
+}
+
+TEST(Groups, RowsFitTheirIndices) {
+  Groups groups;
+  EXPECT_EQ(makeGroups(std::vector<int32_t>{0}, 1, 4,
+                       {Kind::Padded, int64_t(1) << 30}, groups),
+            "expects a layout of fewer than 2^31 rows, got more");
+}
+
 } // namespace
