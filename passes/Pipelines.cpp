@@ -16,6 +16,13 @@
 using namespace mlir;
 using namespace moe;
 
+void moe::buildRaisePipeline(OpPassManager &pm) {
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createRaiseLayersPass());
+  function.addPass(createRaiseRoutesPass());
+  pm.addPass(createCSEPass());
+}
+
 void moe::buildSimplifyPipeline(OpPassManager &pm) {
   pm.nest<func::FuncOp>().addPass(createExposeTapsPass());
   pm.addPass(createCanonicalizerPass());
@@ -55,6 +62,9 @@ void moe::buildExecPipeline(OpPassManager &pm) {
 }
 
 void moe::registerPipelines() {
+  PassPipelineRegistration<>(
+      "moe-raise", "Raise MoE layers in ordinary ops to the input phase",
+      buildRaisePipeline);
   PassPipelineRegistration<>("moe-simplify",
                              "Simplify the input phase in place",
                              buildSimplifyPipeline);

@@ -13,6 +13,8 @@
 
 namespace moe {
 
+/// ordinary ops -> input: MoE layers in linalg raised to moe ops.
+void buildRaisePipeline(mlir::OpPassManager &pm);
 /// input: the layer as imported or parsed, simplified in place.
 void buildSimplifyPipeline(mlir::OpPassManager &pm);
 /// input -> group: routes decomposed, experts lowered, matmuls fused.
@@ -23,7 +25,7 @@ void buildPlanPipeline(mlir::OpPassManager &pm);
 /// plan -> exec: programs over kernels.
 void buildExecPipeline(mlir::OpPassManager &pm);
 
-/// Registers each as moe-simplify, moe-to-group, moe-to-plan, moe-to-exec.
+/// Registers each as moe-raise, moe-simplify, moe-to-group, moe-to-plan, moe-to-exec.
 void registerPipelines();
 
 } // namespace moe

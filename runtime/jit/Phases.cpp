@@ -67,6 +67,7 @@ static void buildPipeline(OpPassManager &pm, Phase phase,
                           const Backend &backend, TargetAttrInterface target) {
   switch (phase) {
   case Phase::Input:
+    buildRaisePipeline(pm);
     return buildSimplifyPipeline(pm);
   case Phase::Group:
     return buildGroupPipeline(pm);
