@@ -13,6 +13,7 @@
 #include "moe/codegen/cpu/Passes.h"
 #include "moe/codegen/cuda/MoeCudaDialect.h"
 #include "moe/codegen/cuda/Passes.h"
+#include "moe/dialect/FrontEnds.h"
 #include "moe/dialect/MoeDialect.h"
 #include "moe/dialect/exec/MoeExecDialect.h"
 #include "moe/passes/Passes.h"
@@ -23,6 +24,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -47,6 +49,8 @@ void moe::registerAllDialects(DialectRegistry &registry) {
                   math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
                   tensor::TensorDialect, ub::UBDialect, vector::VectorDialect,
                   x86vector::X86VectorDialect>();
+  registerFrontEndDialects(registry);
+  func::registerInlinerExtension(registry);
   cpu::registerCpuTranslations(registry);
 }
 

@@ -272,6 +272,44 @@ def AddBalanceLossPass
                            "::mlir::tensor::TensorDialect"];
 }
 
+def UnrollLoopsPass : Pass<"moe-unroll-loops", "::mlir::func::FuncOp"> {
+  let summary = "writes out loops over whole tensors";
+  let description = [{
+    A `scf.for` of a known count that carries tensors, and whose body makes whole
+    tensors (an expert, a layer), becomes its iterations, one after another: a
+    program is a list of kernels. Loops that only read and write elements stay.
+
+    Missed where that would be more than 40000 ops.
+
+    Before:
+    ```mlir
+    func.func @twice(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %y = scf.for %i = %c0 to %c2 step %c1 iter_args(%a = %x) -> (tensor<?x4xf32>) {
+        %e = math.exp %a : tensor<?x4xf32>
+        scf.yield %e : tensor<?x4xf32>
+      }
+      return %y : tensor<?x4xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @twice(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %count = arith.constant 2 : index
+      %a = math.exp %x : tensor<?x4xf32>
+      %y = math.exp %a : tensor<?x4xf32>
+      return %y : tensor<?x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // input -> group
 //===----------------------------------------------------------------------===//
@@ -410,6 +448,98 @@ def FuseGatherPass : Pass<"moe-fuse-gather", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::moe::MoeDialect"];
 }
 
+def HoistAssertsPass : Pass<"moe-hoist-asserts", "::mlir::func::FuncOp"> {
+  let summary = "asks what the body of a linalg op asserts before the op";
+  let description = [{
+    A `cf.assert` in the body of a `linalg.generic` is asked of all iterations
+    by an op of its own, and asserted once: a kernel cannot fail, a step of a
+    program can.
+
+    Before:
+    ```mlir
+    func.func @checked(%i: tensor<8xindex>, %x: tensor<4xf32>, %o: tensor<8xf32>) -> tensor<8xf32> {
+      %c4 = arith.constant 4 : index
+      %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%i : tensor<8xindex>) outs(%o : tensor<8xf32>) {
+      ^bb0(%in: index, %out: f32):
+        %c = arith.cmpi slt, %in, %c4 : index
+        cf.assert %c, "index must be smaller than dim size"
+        %e = tensor.extract %x[%in] : tensor<4xf32>
+        linalg.yield %e : f32
+      } -> tensor<8xf32>
+      return %r : tensor<8xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @checked(%i: tensor<8xindex>, %x: tensor<4xf32>, %o: tensor<8xf32>) -> tensor<8xf32> {
+      %c4 = arith.constant 4 : index
+      %true = arith.constant true
+      %t = tensor.empty() : tensor<i1>
+      %f = linalg.fill ins(%true : i1) outs(%t : tensor<i1>) -> tensor<i1>
+      %a = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%i, %o : tensor<8xindex>, tensor<8xf32>) outs(%f : tensor<i1>) {
+      ^bb0(%in: index, %old: f32, %out: i1):
+        %c = arith.cmpi slt, %in, %c4 : index
+        %d = arith.andi %out, %c : i1
+        linalg.yield %d : i1
+      } -> tensor<i1>
+      %h = tensor.extract %a[] : tensor<i1>
+      cf.assert %h, "index must be smaller than dim size"
+      %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%i : tensor<8xindex>) outs(%o : tensor<8xf32>) {
+      ^bb0(%in: index, %out: f32):
+        %c = arith.cmpi slt, %in, %c4 : index
+        %e = tensor.extract %x[%in] : tensor<4xf32>
+        linalg.yield %e : f32
+      } -> tensor<8xf32>
+      return %r : tensor<8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def LowerContractionsPass : Pass<"moe-lower-contractions", "::mlir::func::FuncOp"> {
+  let summary = "makes sums of products grouped matmuls";
+  let description = [{
+    A linalg op on tensors that adds products of two inputs' elements, with any
+    permutation of their dimensions and casts before the product, becomes a
+    `moe.grouped_matmul` over rows: of one group, or of as many equal groups as
+    there are batches. What its operands need (another order, a cast, a
+    collapse) is written beside it.
+
+    Left as they are: products of a few rows or columns, which packing does not
+    pay for, those with a dynamic number of batches, columns or terms, and those
+    of integers or f64.
+
+    Before:
+    ```mlir
+    func.func @project(%x: tensor<?x64xf32>, %w: tensor<64x32xf32>, %y: tensor<?x32xf32>) -> tensor<?x32xf32> {
+      %r = linalg.matmul ins(%x, %w : tensor<?x64xf32>, tensor<64x32xf32>) outs(%y : tensor<?x32xf32>) -> tensor<?x32xf32>
+      return %r : tensor<?x32xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @project(%x: tensor<?x64xf32>, %w: tensor<64x32xf32>, %y: tensor<?x32xf32>) -> tensor<?x32xf32> {
+      %e = tensor.empty() : tensor<32x64xf32>
+      %t = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<64x32xf32>) outs(%e : tensor<32x64xf32>) {
+      ^bb0(%in: f32, %out: f32):
+        linalg.yield %in : f32
+      } -> tensor<32x64xf32>
+      %c0 = arith.constant 0 : index
+      %dim = tensor.dim %x, %c0 : tensor<?x64xf32>
+      %r = moe.grouped_matmul lhs(%x) rhs(%t) operands(%y elements) acc f32 {
+      ^bb0(%a: f32, %b: f32):
+        %s = arith.addf %a, %b : f32
+        moe.yield %s : f32
+      } : (tensor<?x64xf32>, tensor<32x64xf32>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      return %r : tensor<?x32xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
 def LowerExpertsPass : Pass<"moe-lower-experts", "::mlir::func::FuncOp"> {
   let summary = "turns moe.expert into ops over the rows of all experts";
   let description = [{
@@ -449,6 +579,46 @@ def LowerExpertsPass : Pass<"moe-lower-experts", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
+}
+
+def LowerFrontEndPass : Pass<"moe-lower-front-end", "::mlir::func::FuncOp"> {
+  let summary = "makes front ends' sort, top-k, scan and scatter loops";
+  let description = [{
+    The ops of torch-mlir (`tm_tensor`) and IREE (`iree_linalg_ext`) that raising
+    left become `scf.for` loops that carry tensors; a sort is stable whether its
+    comparator is strict or not. An op of any other dialect is an error that
+    names who legalizes it.
+
+    Before:
+    ```mlir
+    func.func @cumsum(%x: tensor<8xi32>, %o: tensor<8xi32>, %c: tensor<i32>) -> tensor<8xi32> {
+      %s:2 = "tm_tensor.scan"(%x, %o, %c) <{dimension = 0 : i64, inclusive = true}> ({
+      ^bb0(%a: i32, %b: i32):
+        %r = arith.addi %a, %b : i32
+        "tm_tensor.yield"(%r) : (i32) -> ()
+      }) : (tensor<8xi32>, tensor<8xi32>, tensor<i32>) -> (tensor<8xi32>, tensor<i32>)
+      return %s#0 : tensor<8xi32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @cumsum(%x: tensor<8xi32>, %o: tensor<8xi32>, %c: tensor<i32>) -> tensor<8xi32> {
+      %c0 = arith.constant 0 : index
+      %c8 = arith.constant 8 : index
+      %c1 = arith.constant 1 : index
+      %s:2 = scf.for %i = %c0 to %c8 step %c1 iter_args(%p = %o, %q = %c) -> (tensor<8xi32>, tensor<i32>) {
+        %a = tensor.extract %q[] : tensor<i32>
+        %b = tensor.extract %x[%i] : tensor<8xi32>
+        %r = arith.addi %a, %b : i32
+        %u = tensor.insert %r into %p[%i] : tensor<8xi32>
+        %v = tensor.insert %r into %q[] : tensor<i32>
+        scf.yield %u, %v : tensor<8xi32>, tensor<i32>
+      }
+      return %s#0 : tensor<8xi32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 
 def LowerLinearsPass : Pass<"moe-lower-linears", "::mlir::func::FuncOp"> {
@@ -648,6 +818,43 @@ def NormalizeGroupsPass : Pass<"moe-normalize-groups", "::mlir::func::FuncOp"> {
     ```
   }];
   let dependentDialects = ["::moe::MoeDialect"];
+}
+
+def SplitResultsPass : Pass<"moe-split-results", "::mlir::func::FuncOp"> {
+  let summary = "gives outputs that are indexed differently ops of their own";
+  let description = [{
+    A `linalg.generic` without reductions whose outputs have different maps
+    becomes one op an output; each repeats what it needs of the body.
+
+    Before:
+    ```mlir
+    func.func @pair(%x: tensor<8xf32>, %a: tensor<8x1xf32>, %b: tensor<8xf32>) -> (tensor<8x1xf32>, tensor<8xf32>) {
+      %r:2 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0, 0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<8xf32>) outs(%a, %b : tensor<8x1xf32>, tensor<8xf32>) {
+      ^bb0(%in: f32, %p: f32, %q: f32):
+        %e = math.exp %in : f32
+        linalg.yield %in, %e : f32, f32
+      } -> (tensor<8x1xf32>, tensor<8xf32>)
+      return %r#0, %r#1 : tensor<8x1xf32>, tensor<8xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @pair(%x: tensor<8xf32>, %a: tensor<8x1xf32>, %b: tensor<8xf32>) -> (tensor<8x1xf32>, tensor<8xf32>) {
+      %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0, 0)>], iterator_types = ["parallel"]} ins(%x, %b : tensor<8xf32>, tensor<8xf32>) outs(%a : tensor<8x1xf32>) {
+      ^bb0(%in: f32, %q: f32, %p: f32):
+        %e = math.exp %in : f32
+        linalg.yield %in : f32
+      } -> tensor<8x1xf32>
+      %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0, 0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x, %a : tensor<8xf32>, tensor<8x1xf32>) outs(%b : tensor<8xf32>) {
+      ^bb0(%in: f32, %p: f32, %q: f32):
+        %e = math.exp %in : f32
+        linalg.yield %e : f32
+      } -> tensor<8xf32>
+      return %r, %s : tensor<8x1xf32>, tensor<8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
 //===----------------------------------------------------------------------===//

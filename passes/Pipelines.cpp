@@ -10,6 +10,7 @@
 
 #include "moe/passes/Passes.h"
 
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -24,13 +25,22 @@ void moe::buildRaisePipeline(OpPassManager &pm) {
 }
 
 void moe::buildSimplifyPipeline(OpPassManager &pm) {
+  pm.addPass(createInlinerPass());
   pm.nest<func::FuncOp>().addPass(createExposeTapsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
 
 void moe::buildGroupPipeline(OpPassManager &pm) {
+  pm.nest<func::FuncOp>().addPass(createUnrollLoopsPass());
+  pm.addPass(createCanonicalizerPass());
   OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createLowerFrontEndPass());
+  function.addPass(createHoistAssertsPass());
+  function.addPass(createSplitResultsPass());
+  // Front ends write dimensions of size one all over: they only hide what an
+  // op is.
+  function.addPass(createLinalgFoldUnitExtentDimsPass());
   function.addPass(createDecomposeRoutePass());
   function.addPass(createCheckIdsPass());
   function.addPass(createNormalizeGroupsPass());
@@ -39,6 +49,7 @@ void moe::buildGroupPipeline(OpPassManager &pm) {
   function.addPass(createLowerMixturesPass());
   function.addPass(createLowerExpertsPass());
   function.addPass(createLowerLinearsPass());
+  function.addPass(createLowerContractionsPass());
   function.addPass(createFuseGatherPass());
   function.addPass(createFuseEpiloguePass());
   pm.addPass(createCanonicalizerPass());

@@ -43,6 +43,8 @@ KernelShape moe::cpu::shapeOf(exec::KernelOp kernel, cpu::TargetAttr target) {
   case KernelClass::Elements:
     tasks = elementTasks(kernel).count;
     break;
+  case KernelClass::Loops:
+    break; // one iteration after another
   case KernelClass::Matmul: {
     auto op = onlyOp<GroupedMatmulOp>(kernel);
     MatmulShape matmul(op, target);

@@ -9,6 +9,7 @@
 #include "moe/codegen/cpu/Emitters.h"
 #include "moe/codegen/cpu/KernelClass.h"
 #include "moe/codegen/cpu/Passes.h"
+#include "moe/codegen/leaf/Loops.h"
 
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -37,6 +38,9 @@ static void emitKernel(exec::KernelOp kernel, cpu::TargetAttr target,
   switch (classOf(kernel)) {
   case KernelClass::Elements:
     emitElements(frame);
+    break;
+  case KernelClass::Loops:
+    leaf::emitLoops(frame);
     break;
   case KernelClass::Matmul:
     emitMatmul(frame, onlyOp<GroupedMatmulOp>(kernel));

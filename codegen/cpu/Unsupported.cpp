@@ -9,6 +9,7 @@
 #include "moe/codegen/leaf/Unsupported.h"
 
 #include "moe/codegen/cpu/KernelClass.h"
+#include "moe/codegen/leaf/Loops.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -31,6 +32,10 @@ private:
     return leaf::whyIndexUnsupported(kernel);
   }
   std::string whyPlanned(GroupedMatmulOp op) const override;
+  std::string whyLoops(Operation *op) const override {
+    return leaf::whyLoopsUnsupported(
+        op, [&](Operation *inner) { return why(inner); });
+  }
 };
 } // namespace
 

@@ -55,6 +55,7 @@ KernelShape moe::cuda::shapeOf(exec::KernelOp kernel) {
     tasks = leaf::rowsOf(kernel).ceilDiv(routeTokens);
     break;
   case KernelClass::Index:
+  case KernelClass::Loops: // refused
     break;
   case KernelClass::Combine: {
     auto type = cast<RankedTensorType>(kernel.getResultTypes()[0]);

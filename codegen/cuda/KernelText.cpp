@@ -251,5 +251,7 @@ void KernelText::print() {
     return printRoute();
   case KernelClass::Index:
     return printIndex();
+  case KernelClass::Loops:
+    llvm_unreachable("refused before");
   }
 }

@@ -81,10 +81,12 @@ Value ElementReader::move(Operation *op, ArrayRef<Value> indices) {
       .Case(
           [&](tensor::CastOp cast) { return read(cast.getSource(), indices); })
       .Case([&](tensor::ExtractSliceOp slice) {
-        return read(slice.getSource(),
-                    sliceIndices(l, slice.getDroppedDims(), indices,
+        Values at = sliceIndices(l, slice.getDroppedDims(), indices,
                                  mixed(slice.getMixedOffsets()),
-                                 mixed(slice.getMixedStrides())));
+                                 mixed(slice.getMixedStrides()));
+        // Offsets that are data may lie anywhere.
+        return slice.getOffsets().empty() ? read(slice.getSource(), at)
+                                          : readWithin(slice.getSource(), at);
       })
       .Case([&](tensor::InsertSliceOp slice) {
         Values offsets = mixed(slice.getMixedOffsets());

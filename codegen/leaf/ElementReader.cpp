@@ -16,6 +16,7 @@
 #include "moe/dialect/EmitExpr.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -72,20 +73,34 @@ void ElementReader::when(Value condition, function_ref<void()> body) {
   });
 }
 
-Value ElementReader::choose(Value condition, Type type,
-                            function_ref<Value()> yes,
-                            function_ref<Value()> no) {
-  auto branch = [&](function_ref<Value()> body) {
+LeafBuilder::Values ElementReader::choose(Value condition, TypeRange types,
+                                          function_ref<Values()> yes,
+                                          function_ref<Values()> no) {
+  auto branch = [&](function_ref<Values()> body) {
     return [&, body] {
       scopes.push_back({l.b.getInsertionBlock()->getParentOp(),
                         /*isBranch=*/true,
                         {}});
-      Value value = body();
+      Values values = body();
       scopes.pop_back();
-      return Values{value};
+      return values;
     };
   };
-  return l.choose(condition, type, branch(yes), branch(no))[0];
+  return l.choose(condition, types, branch(yes), branch(no));
+}
+
+Value ElementReader::choose(Value condition, Type type,
+                            function_ref<Value()> yes,
+                            function_ref<Value()> no) {
+  return choose(
+      condition, TypeRange(type), [&] { return Values{yes()}; },
+      [&] { return Values{no()}; })[0];
+}
+
+/// The outermost scope that what an op makes can be computed in: the function
+/// for ops of the kernel itself, the innermost one for those within its loops.
+unsigned ElementReader::homeOf(Operation *op) const {
+  return isa<exec::KernelOp>(op->getParentOp()) ? 0 : scopes.size() - 1;
 }
 
 /// Makes values once, in an open scope: what depends on outer loops only
@@ -125,7 +140,7 @@ Value ElementReader::read(Value tensor, ArrayRef<Value> indices) {
   }
   auto result = cast<OpResult>(tensor);
   Key key{result.getOwner()};
-  unsigned scope = 0;
+  unsigned scope = homeOf(result.getOwner());
   for (Value index : indices) {
     key.push_back(index.getAsOpaquePointer());
     if (!index.getDefiningOp<arith::ConstantOp>())
@@ -172,22 +187,34 @@ Value ElementReader::size(Value tensor, int64_t dim) {
     return l.i64(type.getDimSize(dim));
   if (frame.hasBuffer(tensor))
     return frame.tensor(tensor).sizes[dim];
-  return once(0, {tensor.getAsOpaquePointer(), reinterpret_cast<void *>(dim)},
+  Operation *op = tensor.getDefiningOp();
+  return once(homeOf(op),
+              {tensor.getAsOpaquePointer(), reinterpret_cast<void *>(dim)},
               [&] { return Values{computeSize(tensor, dim)}; })[0];
 }
 
-/// The type that a scalar of the body has in the leaf: an index is an i64.
-static Type leafType(Type type, OpBuilder &b) {
-  return type.isIndex() ? Type(b.getI64Type()) : type;
+Type moe::leaf::leafType(Type type) {
+  return type.isIndex() ? Type(IntegerType::get(type.getContext(), 64)) : type;
 }
 
-/// A scalar op on scalars of the leaf.
 Value ElementReader::cloneScalar(Operation *op, ArrayRef<Value> operands) {
-  Type type = leafType(op->getResult(0).getType(), l.b);
+  Type type = leafType(op->getResult(0).getType());
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     if (constant.getType().isIndex())
       return l.i64(cast<IntegerAttr>(constant.getValue()).getInt());
     return l.b.clone(*op)->getResult(0);
+  }
+  // Of data, which may be negative.
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op)) {
+    Values indices;
+    for (Value operand : operands)
+      indices.push_back(
+          arith::IndexCastOp::create(l.b, l.loc, l.b.getIndexType(), operand));
+    AffineMap map = apply.getAffineMap();
+    return l.toI64(affine::expandAffineExpr(
+        l.b, l.loc, map.getResult(0),
+        ValueRange(indices).take_front(map.getNumDims()),
+        ValueRange(indices).drop_front(map.getNumDims())));
   }
   // An index of 64 bits is an integer already.
   if (isa<arith::IndexCastOp>(op))
@@ -211,21 +238,14 @@ Value ElementReader::cloneScalar(Operation *op, ArrayRef<Value> operands) {
 }
 
 Value ElementReader::scalar(Value value) {
+  if (Value known = bound.lookup(value))
+    return known;
   Operation *op = value.getDefiningOp();
-  return once(0, {op}, [&]() -> Values {
+  return once(homeOf(op), {op}, [&]() -> Values {
     if (auto size = dyn_cast<exec::SizeOp>(op))
       return {frame.expression(size.getMap())};
     if (auto dim = dyn_cast<tensor::DimOp>(op))
       return {this->size(dim.getSource(), *dim.getConstantIndex())};
-    if (auto apply = dyn_cast<affine::AffineApplyOp>(op)) {
-      Values dims;
-      for (Value operand : apply.getMapOperands())
-        dims.push_back(scalar(operand));
-      AffineMap map = apply.getAffineMap();
-      return {affine(map.getResult(0),
-                     ArrayRef(dims).take_front(map.getNumDims()),
-                     ArrayRef(dims).drop_front(map.getNumDims()))};
-    }
     if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
       Values indices;
       for (Value index : extract.getIndices())
@@ -239,8 +259,6 @@ Value ElementReader::scalar(Value value) {
   })[0];
 }
 
-/// An element at indices that are data: those outside are moved to the border,
-/// so that nothing outside of a buffer is read.
 Value ElementReader::readWithin(Value tensor, ArrayRef<Value> indices) {
   Values at;
   Value count = l.i64(1);
@@ -252,7 +270,7 @@ Value ElementReader::readWithin(Value tensor, ArrayRef<Value> indices) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (type.hasStaticShape())
     return read(tensor, at);
-  Type element = leafType(type.getElementType(), l.b);
+  Type element = leafType(type.getElementType());
   return choose(
       l.less(l.i64(0), count), element, [&] { return read(tensor, at); },
       [&] { return l.constant(element, 0); });
@@ -350,6 +368,10 @@ LeafBuilder::Values ElementReader::inlineBlock(Block &block,
       known[index] = iteration[index.getDim()];
       continue;
     }
+    if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+      known[dim] = size(dim.getSource(), *dim.getConstantIndex());
+      continue;
+    }
     Values operands;
     if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
       for (Value index : extract.getIndices())
@@ -438,130 +460,6 @@ Value ElementReader::activate(ActivateOp op, ArrayRef<Value> indices) {
       emitExpr(l.b, l.loc, semantics::lookup(op.getKind().getValue()).formula,
                inputs, op.getParams());
   return l.toFloat(value, getElementTypeOrSelf(op.getType()));
-}
-
-/// Numbers as a table of the image.
-Value ElementReader::lookup(ArrayRef<double> numbers, Value index) {
-  Type f32 = l.b.getF32Type();
-  SmallVector<float> table;
-  for (double number : numbers)
-    table.push_back(static_cast<float>(number));
-  Value data = frame.constantData(DenseElementsAttr::get(
-      RankedTensorType::get({static_cast<int64_t>(table.size())}, f32),
-      ArrayRef<float>(table)));
-  return l.loadElement(f32, data, index);
-}
-
-/// The code of element `index` of a word, counted along the packed side.
-Value ElementReader::codeInWord(const semantics::QuantRow &format, Value word,
-                                Value index) {
-  Value code = arith::ExtUIOp::create(l.b, l.loc, l.b.getI64Type(), word);
-  const int64_t perWord = format.codesPerWord, bits = format.codeBits();
-  if (perWord == 1)
-    return code;
-  Value slot = l.rem(index, perWord);
-  if (format.evenFirst)
-    slot = l.add(l.div(slot, 2), l.mul(l.rem(slot, 2), perWord / 2));
-  code = arith::ShRUIOp::create(l.b, l.loc, code, l.mul(slot, bits));
-  return arith::AndIOp::create(l.b, l.loc, code, l.i64((1 << bits) - 1));
-}
-
-/// An element of a decoded weight, rounded once.
-Value ElementReader::dequantize(DequantizeOp op, ArrayRef<Value> indices) {
-  const semantics::QuantRow &format =
-      semantics::lookup(op.getFormat().getValue());
-  auto [blockRows, blockCols] = op.getBlockShape();
-  Value row = indices[indices.size() - 2], column = indices.back();
-  const Values outer(indices.drop_back(2));
-  auto at = [&](Value y, Value x) {
-    Values all = outer;
-    all.append({y, x});
-    return all;
-  };
-  Type f32 = l.b.getF32Type(), f64 = l.b.getF64Type();
-
-  // A column group that does not exist makes the weight NaN.
-  Value scaleRow = l.div(row, blockRows), scaleCol, exists;
-  if (Value groups = op.getColumnGroups()) {
-    Values place = outer;
-    place.push_back(column);
-    Value group = l.toI64(read(groups, place));
-    Value last = l.i64(
-        cast<RankedTensorType>(op.getScales().getType()).getShape().back() - 1);
-    scaleCol = l.max(l.i64(0), l.min(group, last));
-    exists = l.equal(group, scaleCol);
-  } else {
-    scaleCol = l.div(column, blockCols);
-  }
-
-  const int64_t perWord = format.codesPerWord;
-  const bool alongRows = format.along == semantics::PackedAlong::Rows;
-  Values codeAt = alongRows ? at(l.div(row, perWord), column)
-                            : at(row, l.div(column, perWord));
-  if (format.nested) {
-    codeAt = at(row, l.div(column, blockCols));
-    codeAt.push_back(l.div(l.rem(column, blockCols), perWord));
-  }
-  Value code =
-      codeInWord(format, read(op.getCodes(), codeAt), alongRows ? row : column);
-  Value number = lookup(semantics::codeValues(format.code), code);
-  Value zero;
-  if (op.getZeros())
-    zero = lookup(
-        semantics::codeValues(format.code),
-        codeInWord(format,
-                   read(op.getZeros(), at(l.div(scaleRow, perWord), scaleCol)),
-                   scaleRow));
-  // Differences of codes are exact.
-  if (zero)
-    number = arith::SubFOp::create(l.b, l.loc, number, zero);
-  if (format.zeroOffset != 0)
-    number = arith::SubFOp::create(
-        l.b, l.loc, number,
-        l.constant(f32, static_cast<double>(format.zeroOffset)));
-
-  Value scale = read(op.getScales(), at(scaleRow, scaleCol));
-  auto byte = [&] {
-    return arith::ExtUIOp::create(l.b, l.loc, l.b.getI64Type(), scale);
-  };
-  switch (format.scale) {
-  case semantics::ScaleKind::Float:
-    break;
-  case semantics::ScaleKind::E8M0: {
-    SmallVector<double> powers;
-    for (unsigned exponent = 0; exponent < 256; ++exponent)
-      powers.push_back(semantics::e8m0Value(exponent));
-    scale = lookup(powers, byte());
-    break;
-  }
-  case semantics::ScaleKind::E4M3FN:
-    scale = lookup(semantics::codeValues(semantics::CodeKind::E4M3FN), byte());
-    break;
-  }
-  // A product in f32 is rounded already; one in f64 is exact. A second scale
-  // would round it again.
-  Type result = getElementTypeOrSelf(op.getType());
-  Value ofMatrix;
-  if (Value scales = op.getMatrixScales())
-    ofMatrix = read(scales, at(l.i64(0), l.i64(0)));
-  Type product = !ofMatrix && (result.isF32() ||
-                               format.scale == semantics::ScaleKind::E8M0)
-                     ? f32
-                     : f64;
-  Value exact = arith::MulFOp::create(l.b, l.loc, l.toFloat(number, product),
-                                      l.toFloat(scale, product));
-  if (ofMatrix) {
-    ofMatrix = l.toFloat(ofMatrix, f64);
-    if (format.matrixScale == semantics::MatrixScale::Factor)
-      exact = arith::MulFOp::create(l.b, l.loc, exact, ofMatrix);
-    else
-      exact = arith::DivFOp::create(l.b, l.loc, exact, ofMatrix);
-  }
-  Value rounded = l.toFloat(exact, result);
-  return exists ? l.select(exists, rounded,
-                           l.constant(result,
-                                      std::numeric_limits<double>::quiet_NaN()))
-                : rounded;
 }
 
 /// An element of a token's row, times its slot's scale. Rows that no slot has

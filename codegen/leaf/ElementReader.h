@@ -40,6 +40,17 @@ public:
   /// index as i64.
   mlir::Value scalar(mlir::Value value);
 
+  /// Makes a scalar of the kernel's body known: one that a loop around the
+  /// reader gives, or was computed in it.
+  void bind(mlir::Value scalar, mlir::Value value) { bound[scalar] = value; }
+  /// A scalar op on scalars of the leaf.
+  mlir::Value cloneScalar(mlir::Operation *op,
+                          mlir::ArrayRef<mlir::Value> operands);
+  /// An element at indices that are data: those outside are moved to the
+  /// border, so that nothing outside of a buffer is read.
+  mlir::Value readWithin(mlir::Value tensor,
+                         mlir::ArrayRef<mlir::Value> indices);
+
   /// The indices of element `index` in row-major order.
   Values delinearize(mlir::Value index, mlir::ArrayRef<mlir::Value> sizes);
 
@@ -54,6 +65,9 @@ public:
     loop(l.i64(0), end, 1, body);
   }
   void when(mlir::Value condition, llvm::function_ref<void()> body);
+  Values choose(mlir::Value condition, mlir::TypeRange types,
+                llvm::function_ref<Values()> yes,
+                llvm::function_ref<Values()> no);
 
 private:
   using Key = std::vector<const void *>;
@@ -65,6 +79,7 @@ private:
     std::map<Key, Values> known;
   };
   unsigned scopeOf(mlir::Value value) const;
+  unsigned homeOf(mlir::Operation *op) const;
   const Values &once(unsigned scope, Key key,
                      llvm::function_ref<Values()> make);
   mlir::Value choose(mlir::Value condition, mlir::Type type,
@@ -73,10 +88,6 @@ private:
 
   Values compute(mlir::Operation *op, mlir::ArrayRef<mlir::Value> indices);
   mlir::Value computeSize(mlir::Value tensor, int64_t dim);
-  mlir::Value cloneScalar(mlir::Operation *op,
-                          mlir::ArrayRef<mlir::Value> operands);
-  mlir::Value readWithin(mlir::Value tensor,
-                         mlir::ArrayRef<mlir::Value> indices);
   Values inlineBlock(mlir::Block &block, mlir::ArrayRef<mlir::Value> arguments,
                      mlir::ArrayRef<mlir::Value> iteration,
                      mlir::Operation *combiner = nullptr);
@@ -104,7 +115,11 @@ private:
   LeafFrame &frame;
   LeafBuilder &l;
   llvm::SmallVector<Scope> scopes;
+  llvm::DenseMap<mlir::Value, mlir::Value> bound;
 };
+
+/// The type that a scalar of the body has in the leaf: an index is an i64.
+mlir::Type leafType(mlir::Type type);
 
 } // namespace moe::leaf
 

@@ -10,6 +10,8 @@
 
 #include "moe/dialect/MoeOps.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
 using namespace mlir;
 using namespace moe;
 using namespace moe::leaf;
@@ -26,6 +28,8 @@ KernelClass moe::leaf::classOf(Operation *op) {
     return KernelClass::Combine;
   if (isa<PackOp>(op))
     return KernelClass::Pack;
+  if (isa<scf::SCFDialect>(op->getDialect()))
+    return KernelClass::Loops;
   return KernelClass::Elements;
 }
 

@@ -18,7 +18,7 @@
 
 namespace moe::leaf {
 
-enum class KernelClass { Elements, Matmul, Route, Index, Combine, Pack };
+enum class KernelClass { Elements, Loops, Matmul, Route, Index, Combine, Pack };
 
 /// The class of a kernel, by the ops in it that are no ordinary ones.
 KernelClass classOf(exec::KernelOp kernel);

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -57,6 +58,8 @@ Unsupported::Unsupported(StringRef machine)
 
 std::string Unsupported::whyScalar(Operation *op) const {
   StringRef name = op->getName().getStringRef();
+  if (isa<affine::AffineApplyOp>(op))
+    return {};
   if (!isa<arith::ArithDialect, math::MathDialect>(op->getDialect()))
     return text(name, " is not known here, only arith and math ops are");
   if (isa<arith::RemFOp, arith::ScalingExtFOp, arith::ScalingTruncFOp,
@@ -114,6 +117,9 @@ std::string Unsupported::whyLinalg(linalg::LinalgOp op) const {
   }
   for (Operation &inner : op.getBlock()->without_terminator()) {
     if (isa<linalg::IndexOp, tensor::ExtractOp>(inner))
+      continue;
+    if (auto dim = dyn_cast<tensor::DimOp>(inner);
+        dim && dim.getConstantIndex())
       continue;
     if (std::string why = whyScalar(&inner); !why.empty())
       return text("in ", name, ", ", why);
@@ -224,6 +230,10 @@ std::string Unsupported::whyRoute(Operation *op) const {
   return {};
 }
 
+std::string Unsupported::whyLoops(Operation *op) const {
+  return text(op->getName(), " over tensors", none);
+}
+
 std::string Unsupported::whyOp(Operation *op) const {
   if (op->hasTrait<OpTrait::IsTerminator>())
     return {};
@@ -237,6 +247,8 @@ std::string Unsupported::whyOp(Operation *op) const {
                 PlacesOp, RowExpertsOp, TilesOp>(
               [](auto) { return std::string(); })
           .Case([&](PackOp pack) { return whyPack(pack); })
+          .Case<scf::ForOp, scf::IfOp, scf::WhileOp>(
+              [&](Operation *loops) { return whyLoops(loops); })
           .Default([&](Operation *ordinary) { return whyOrdinary(ordinary); });
   return why.empty() ? whyHere(op) : why;
 }
@@ -297,7 +309,8 @@ static std::string whyOperands(Operation *op, KernelClass kind) {
     }
     Operation *before = operand.getDefiningOp();
     if ((kind == KernelClass::Route && isa<ScoreOp, SelectOp>(before)) ||
-        kind == KernelClass::Index || kind == KernelClass::Pack)
+        kind == KernelClass::Index || kind == KernelClass::Pack ||
+        kind == KernelClass::Loops)
       continue;
     return text(op->getName(), " reads what ", before->getName(),
                 " makes in the same kernel");
@@ -331,7 +344,7 @@ std::string Unsupported::whyKernel(exec::KernelOp kernel) const {
       return why;
   }
   if (own > 1 && (kind == KernelClass::Matmul || kind == KernelClass::Combine ||
-                  kind == KernelClass::Pack))
+                  kind == KernelClass::Pack || kind == KernelClass::Loops))
     return text(onlyName(kernel), " must be the only one of its kernel");
   if (kind == KernelClass::Elements) {
     for (Type type : kernel.getResultTypes())

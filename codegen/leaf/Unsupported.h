@@ -43,6 +43,8 @@ protected:
   virtual std::string whyPlanned(GroupedMatmulOp op) const = 0;
   /// Of a kernel of index work.
   virtual std::string whyIndex(exec::KernelOp kernel) const = 0;
+  /// Of a loop or branch over tensors; a target has none unless it says so.
+  virtual std::string whyLoops(mlir::Operation *op) const;
   /// Of an op that the rules for all targets have nothing against.
   virtual std::string whyHere(mlir::Operation *) const { return {}; }
 

@@ -114,6 +114,8 @@ std::unique_ptr<abi::ExprT> moe::serializeExpr(AffineMap map) {
 }
 
 std::unique_ptr<abi::ExprT> ProgramWriter::bytesOf(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewOp>())
+    buffer = view.getSource();
   if (auto slice = buffer.getDefiningOp<SliceOp>())
     return expr(slice.getBytes());
   auto type = cast<MemRefType>(buffer.getType());
@@ -184,6 +186,7 @@ ProgramWriter::writeSteps(Block &block) {
       step.status =
           std::make_unique<abi::BufferRef>(refs.at(check.getStatus()));
       step.id = check.getId();
+      step.message = check.getMessage().value_or("").str();
       add(std::move(step));
     } else if (auto choice = dyn_cast<SwitchOp>(inner)) {
       abi::SwitchT step;
@@ -196,6 +199,8 @@ ProgramWriter::writeSteps(Block &block) {
         step.cases.push_back(std::move(*steps));
       }
       add(std::move(step));
+    } else if (auto view = dyn_cast<ViewOp>(inner)) {
+      refs.insert({view.getBuffer(), refs.at(view.getSource())});
     } else if (!isa<WorkspaceOp, SliceOp, UseParamOp, EndOp>(inner)) {
       return inner.emitOpError("is not a step of a program");
     }

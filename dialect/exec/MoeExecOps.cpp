@@ -193,6 +193,20 @@ LogicalResult CopyOp::verify() {
   return success();
 }
 
+LogicalResult ViewOp::verify() {
+  // view_c1
+  auto from = cast<MemRefType>(getSource().getType());
+  auto to = cast<MemRefType>(getBuffer().getType());
+  if (!from.getLayout().isIdentity() || !to.getLayout().isIdentity() ||
+      from.getElementType() != to.getElementType() ||
+      (from.hasStaticShape() && to.hasStaticShape() &&
+       from.getNumElements() != to.getNumElements()))
+    return emitOpError() << "expects contiguous buffers of one element type "
+                            "and as many elements, got "
+                         << from << " and " << to;
+  return success();
+}
+
 LogicalResult CheckOp::verify() {
   // check_c1
   if (!isOneI64(getStatus().getType()))

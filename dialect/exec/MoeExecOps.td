@@ -142,6 +142,31 @@ def MoeExec_SliceOp : MoeExec_Op<"slice", [Pure, HasParent<"ProgramOp">]> {
   let hasVerifier = 1;
 }
 
+def MoeExec_ViewOp : MoeExec_Op<"view", [Pure,
+    ParentOneOf<["ProgramOp", "SwitchOp"]>]> {
+  let summary = "a buffer as one of another shape";
+  let description = [{
+    The same bytes: nothing is copied, and the buffer is in use as long as the
+    view is.
+
+    Rules:
+    - view_c1: both are contiguous and have one element type; two static shapes
+      have as many elements.
+
+    ```mlir
+    moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
+        inputs(%x: memref<?x64xf32> {name = "x", dims = ["T", "64"]})
+        outputs(%y: memref<?x64xf32> {name = "y", dims = ["T", "64"]}) {
+      %v = moe_exec.view %x : memref<?x64xf32> to memref<?x8x8xf32>
+    }
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$source);
+  let results = (outs AnyMemRef:$buffer);
+  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($buffer)";
+  let hasVerifier = 1;
+}
+
 def MoeExec_UseParamOp : MoeExec_Op<"param", [Pure, HasParent<"ProgramOp">,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a prepared parameter";
@@ -237,7 +262,8 @@ def MoeExec_CheckOp : MoeExec_Op<"check",
   let description = [{
     `status` is an i64 that kernels leave at -1 when all is well; another value
     is where a value was out of range, and the run ends with the error `id`
-    (core::ErrorId).
+    (core::ErrorId). A message, if given, is what the error says in place of the
+    position.
 
     Rules:
     - check_c1: the status is one i64.
@@ -249,9 +275,10 @@ def MoeExec_CheckOp : MoeExec_Op<"check",
     }
     ```
   }];
-  let arguments = (ins AnyMemRef:$status, I64Attr:$id);
+  let arguments = (ins AnyMemRef:$status, I64Attr:$id,
+      OptionalAttr<StrAttr>:$message);
   let assemblyFormat = [{
-    $status `error` custom<PlainInt>($id) attr-dict `:` type($status)
+    $status `error` custom<PlainInt>($id) ($message^)? attr-dict `:` type($status)
   }];
   let hasVerifier = 1;
 }

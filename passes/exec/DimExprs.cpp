@@ -11,11 +11,15 @@
 #include "moe/dialect/MoeOps.h"
 #include "moe/passes/exec/SizeRules.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "llvm/ADT/IntEqClasses.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace moe;
@@ -48,6 +52,7 @@ DimExprs::DimExprs(func::FuncOp function)
     }
   }
   findAll();
+  takeFacts();
   mergeEqual();
 }
 
@@ -57,13 +62,31 @@ void DimExprs::findAll() {
   known.clear();
   function.walk([&](Operation *op) {
     for (Value result : op->getResults()) {
-      if (result.getType().isIndex())
+      if (result.getType().isIntOrIndex())
         find(result, 0);
       else if (auto type = dyn_cast<RankedTensorType>(result.getType()))
         for (int64_t d = 0; d < type.getRank(); ++d)
           find(result, d);
     }
   });
+}
+
+/// What a cf.assert says of a size that is data holds for what follows: the
+/// assertion itself ends the run where it does not.
+void DimExprs::takeFacts() {
+  bool found = false;
+  function.walk([&](cf::AssertOp op) {
+    auto compare = op.getArg().getDefiningOp<arith::CmpIOp>();
+    if (!compare || compare.getPredicate() != arith::CmpIPredicate::eq)
+      return;
+    Found a = find(compare.getLhs(), 0), b = find(compare.getRhs(), 0);
+    if (a.expr && !b.expr && b.unknown.getType().isIntOrIndex())
+      found |= facts.try_emplace(b.unknown, a.expr).second;
+    if (b.expr && !a.expr && a.unknown.getType().isIntOrIndex())
+      found |= facts.try_emplace(a.unknown, b.expr).second;
+  });
+  if (found)
+    findAll();
 }
 
 /// Dimensions that have to be equal become one, so that the runtime, which
@@ -80,6 +103,17 @@ void DimExprs::mergeEqual() {
       if (left && right)
         classes.join(left.getPosition(), right.getPosition());
     });
+  });
+  function.walk([&](cf::AssertOp op) {
+    auto compare = op.getArg().getDefiningOp<arith::CmpIOp>();
+    if (!compare || compare.getPredicate() != arith::CmpIPredicate::eq)
+      return;
+    auto left =
+        dyn_cast_if_present<AffineDimExpr>(find(compare.getLhs(), 0).expr);
+    auto right =
+        dyn_cast_if_present<AffineDimExpr>(find(compare.getRhs(), 0).expr);
+    if (left && right)
+      classes.join(left.getPosition(), right.getPosition());
   });
   classes.compress();
   if (classes.getNumClasses() == before)
@@ -190,37 +224,182 @@ DimExprs::Found DimExprs::find(Value value, unsigned position) {
   auto it = known.find({value, position});
   if (it != known.end())
     return it->second;
-  Found found = value.getType().isIndex()          ? findIndex(value)
+  if (AffineExpr fact = facts.lookup(value))
+    return known[{value, position}] = {fact, Value()};
+  Found found = value.getType().isIntOrIndex()     ? findIndex(value)
                 : isa<GroupsType>(value.getType()) ? findRows(value)
                                                    : findSize(value, position);
   return known[{value, position}] = found;
+}
+
+/// Dimensions are not negative, so sums of multiples of them are not.
+bool DimExprs::isNotNegative(AffineExpr expr) const {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue() >= 0;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return true; // a dimension
+  return binary.getKind() == AffineExprKind::Mod ||
+         (isNotNegative(binary.getLHS()) && isNotNegative(binary.getRHS()));
+}
+
+/// A comparison of expressions, where every value of the dimensions gives the
+/// same answer.
+std::optional<bool> DimExprs::compare(Value condition) {
+  if (IntegerAttr number; matchPattern(condition, m_Constant(&number)))
+    return !number.getValue().isZero();
+  auto op = condition.getDefiningOp<arith::CmpIOp>();
+  if (!op)
+    return std::nullopt;
+  AffineExpr a = find(op.getLhs(), 0).expr, b = find(op.getRhs(), 0).expr;
+  if (!a || !b)
+    return std::nullopt;
+  auto minus = [&](AffineExpr x, AffineExpr y, int64_t less) {
+    return simplifyAffineExpr(x - y - less, list.size(), 0);
+  };
+  const bool equal = minus(a, b, 0) == getAffineConstantExpr(0, context);
+  const bool atLeast = isNotNegative(minus(a, b, 0)),
+             more = isNotNegative(minus(a, b, 1)),
+             atMost = isNotNegative(minus(b, a, 0)),
+             less = isNotNegative(minus(b, a, 1));
+  auto known = [](bool yes, bool no) -> std::optional<bool> {
+    if (yes || no)
+      return yes;
+    return std::nullopt;
+  };
+  switch (op.getPredicate()) {
+  case arith::CmpIPredicate::eq:
+    return known(equal, more || less);
+  case arith::CmpIPredicate::ne:
+    return known(more || less, equal);
+  case arith::CmpIPredicate::sge:
+    return known(atLeast, less);
+  case arith::CmpIPredicate::sgt:
+    return known(more, atMost);
+  case arith::CmpIPredicate::sle:
+    return known(atMost, more);
+  case arith::CmpIPredicate::slt:
+    return known(less, atLeast);
+  default:
+    return std::nullopt;
+  }
+}
+
+bool DimExprs::alwaysHolds(Value condition) {
+  return compare(condition).value_or(false);
+}
+
+AffineExpr DimExprs::tryExprOf(Value value) {
+  Found found = find(value, 0);
+  return found.isExact ? found.expr : AffineExpr();
+}
+
+Value DimExprs::unprovenValue(Value index) {
+  if (facts.contains(index))
+    return index;
+  Operation *op = index.getDefiningOp();
+  auto dim = dyn_cast_if_present<tensor::DimOp>(op);
+  if (!dim || facts.empty() || !dim.getConstantIndex())
+    return {};
+  // The size without what assertions say of it.
+  llvm::DenseMap<Value, AffineExpr> set;
+  llvm::DenseMap<std::pair<Value, unsigned>, Found> before;
+  std::swap(set, facts);
+  std::swap(before, known);
+  Found found = find(dim.getSource(), *dim.getConstantIndex());
+  std::swap(set, facts);
+  std::swap(before, known);
+  return !found.expr && found.unknown.getType().isIntOrIndex() ? found.unknown
+                                                               : Value();
 }
 
 DimExprs::Found DimExprs::findIndex(Value index) {
   if (IntegerAttr number; matchPattern(index, m_Constant(&number)))
     return constant(number.getInt());
   Operation *op = index.getDefiningOp();
+  const Found none{{}, index};
   if (auto dim = dyn_cast_if_present<tensor::DimOp>(op))
     if (std::optional<int64_t> position = dim.getConstantIndex())
       return find(dim.getSource(), *position);
   if (auto assume = dyn_cast_if_present<AssumeOp>(op))
     return find(assume.getValue(), 0);
-  if (isa_and_present<arith::AddIOp, arith::SubIOp, arith::MulIOp>(op)) {
-    Found a = find(op->getOperand(0), 0), b = find(op->getOperand(1), 0);
-    if (!a.expr || !b.expr)
-      return a.expr ? b : a;
-    AffineExpr expr;
-    if (isa<arith::AddIOp>(op))
-      expr = a.expr + b.expr;
-    else if (isa<arith::SubIOp>(op))
-      expr = a.expr - b.expr;
-    else if (a.expr.isSymbolicOrConstant() || b.expr.isSymbolicOrConstant())
-      expr = a.expr * b.expr;
-    // One term a dimension, however often a sum repeats it.
-    if (expr)
-      return {simplifyAffineExpr(expr, list.size(), 0), Value()};
+  // Sizes fit in any integer that counts them.
+  if (isa_and_present<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp,
+                      arith::ExtUIOp, arith::TruncIOp>(op) &&
+      !op->getOperand(0).getType().isInteger(1) &&
+      !index.getType().isInteger(1))
+    return find(op->getOperand(0), 0);
+  if (auto select = dyn_cast_if_present<arith::SelectOp>(op)) {
+    std::optional<bool> condition = compare(select.getCondition());
+    return condition ? find(*condition ? select.getTrueValue()
+                                       : select.getFalseValue(),
+                            0)
+                     : none;
   }
-  return {{}, index};
+  if (auto apply = dyn_cast_if_present<affine::AffineApplyOp>(op)) {
+    SmallVector<AffineExpr> dims, symbols;
+    bool isExact = true;
+    for (auto [number, operand] : llvm::enumerate(apply.getMapOperands())) {
+      Found found = find(operand, 0);
+      if (!found.expr)
+        return none;
+      isExact &= found.isExact;
+      (number < apply.getAffineMap().getNumDims() ? dims : symbols)
+          .push_back(found.expr);
+    }
+    AffineExpr expr =
+        apply.getAffineMap().getResult(0).replaceDimsAndSymbols(dims, symbols);
+    return {simplifyAffineExpr(expr, list.size(), 0), Value(), isExact};
+  }
+  if (!isa_and_present<arith::AddIOp, arith::SubIOp, arith::MulIOp,
+                       arith::DivSIOp, arith::DivUIOp, arith::FloorDivSIOp,
+                       arith::CeilDivSIOp, arith::CeilDivUIOp, arith::RemSIOp,
+                       arith::RemUIOp, arith::MaxSIOp, arith::MinSIOp>(op))
+    return none;
+  // The value that is unknown is this one: what it is made of may be anything.
+  Found a = find(op->getOperand(0), 0), b = find(op->getOperand(1), 0);
+  if (!a.expr || !b.expr)
+    return none;
+  auto divisor = dyn_cast<AffineConstantExpr>(b.expr);
+  const bool divides =
+      divisor && divisor.getValue() > 0 && isNotNegative(a.expr);
+  auto atLeast = [&](AffineExpr x, AffineExpr y) {
+    return isNotNegative(simplifyAffineExpr(x - y, list.size(), 0));
+  };
+  AffineExpr expr;
+  bool isExact = a.isExact && b.isExact;
+  if (isa<arith::AddIOp>(op))
+    expr = a.expr + b.expr;
+  else if (isa<arith::SubIOp>(op))
+    expr = a.expr - b.expr;
+  else if (isa<arith::MulIOp>(op)) {
+    if (a.expr.isSymbolicOrConstant() || b.expr.isSymbolicOrConstant())
+      expr = a.expr * b.expr;
+  } else if (isa<arith::MaxSIOp, arith::MinSIOp>(op)) {
+    const bool isMax = isa<arith::MaxSIOp>(op);
+    if (atLeast(a.expr, b.expr))
+      expr = isMax ? a.expr : b.expr;
+    else if (atLeast(b.expr, a.expr))
+      expr = isMax ? b.expr : a.expr;
+    // Front ends write max(n, 1) for a broadcast of n rows. Where n is 0, the
+    // row that it adds is one of nothing.
+    else if (isMax && divisor && divisor.getValue() == 1 &&
+             isNotNegative(a.expr)) {
+      expr = a.expr;
+      isExact = false;
+    }
+  } else if (isa<arith::RemSIOp, arith::RemUIOp>(op)) {
+    if (divides)
+      expr = a.expr % b.expr;
+  } else if (divides) {
+    expr = isa<arith::CeilDivSIOp, arith::CeilDivUIOp>(op)
+               ? a.expr.ceilDiv(b.expr)
+               : a.expr.floorDiv(b.expr);
+  }
+  // One term a dimension, however often a sum repeats it.
+  if (expr)
+    return {simplifyAffineExpr(expr, list.size(), 0), Value(), isExact};
+  return none;
 }
 
 DimExprs::Found DimExprs::findRows(Value groups) {
@@ -245,6 +424,82 @@ DimExprs::Found DimExprs::findRows(Value groups) {
   return {{}, groups};
 }
 
+/// Sizes of ops that rearrange tensors, and of loops; neither an expression nor
+/// an unknown value for any other op.
+DimExprs::Found DimExprs::findMoved(Operation *op, unsigned result,
+                                    unsigned position) {
+  auto mixed = [&](OpFoldResult size) {
+    if (std::optional<int64_t> number = getConstantIntValue(size))
+      return constant(*number);
+    return find(cast<Value>(size), 0);
+  };
+  auto dynamic = [&](ValueRange sizes) {
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    return find(sizes[type.getDynamicDimIndex(position)], 0);
+  };
+  auto combine = [&](ArrayRef<Found> parts, bool product) {
+    AffineExpr expr = getAffineConstantExpr(product ? 1 : 0, context);
+    bool isExact = true;
+    for (const Found &part : parts) {
+      if (!part.expr)
+        return parts.size() == 1 ? part : Found{{}, op->getResult(result)};
+      if (product && !expr.isSymbolicOrConstant() &&
+          !part.expr.isSymbolicOrConstant())
+        return Found{{}, op->getResult(result)};
+      expr = product ? expr * part.expr : expr + part.expr;
+      isExact &= part.isExact;
+    }
+    return Found{simplifyAffineExpr(expr, list.size(), 0), Value(), isExact};
+  };
+  return llvm::TypeSwitch<Operation *, Found>(op)
+      .Case([&](tensor::ExtractSliceOp slice) {
+        llvm::SmallBitVector dropped = slice.getDroppedDims();
+        int64_t at = -1;
+        for (int64_t kept = -1; kept < static_cast<int64_t>(position);)
+          if (!dropped.test(++at))
+            ++kept;
+        return mixed(slice.getMixedSizes()[at]);
+      })
+      .Case([&](tensor::ExpandShapeOp expand) {
+        return mixed(expand.getMixedOutputShape()[position]);
+      })
+      .Case([&](tensor::CollapseShapeOp collapse) {
+        SmallVector<Found> parts;
+        for (int64_t inner : collapse.getReassociationIndices()[position])
+          parts.push_back(find(collapse.getSrc(), inner));
+        return combine(parts, /*product=*/true);
+      })
+      .Case([&](tensor::ConcatOp concat) {
+        if (position != concat.getDim())
+          return find(concat.getInputs()[0], position);
+        SmallVector<Found> parts;
+        for (Value input : concat.getInputs())
+          parts.push_back(find(input, position));
+        return combine(parts, /*product=*/false);
+      })
+      .Case([&](tensor::PadOp pad) {
+        return combine({find(pad.getSource(), position),
+                        mixed(pad.getMixedLowPad()[position]),
+                        mixed(pad.getMixedHighPad()[position])},
+                       /*product=*/false);
+      })
+      .Case([&](tensor::GenerateOp generate) {
+        return dynamic(generate.getDynamicExtents());
+      })
+      .Case([&](tensor::SplatOp splat) {
+        return dynamic(splat.getDynamicSizes());
+      })
+      .Case([&](LoopLikeOpInterface loop) {
+        OpOperand *init = loop.getTiedLoopInit(op->getResult(result));
+        return init ? find(init->get(), position)
+                    : Found{{}, op->getResult(result)};
+      })
+      .Case([&](scf::IfOp branch) {
+        return find(branch.thenYield().getOperand(result), position);
+      })
+      .Default([](Operation *) { return Found(); });
+}
+
 DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
   Found none{{}, tensor};
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
@@ -253,6 +508,10 @@ DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
   if (!type.isDynamicDim(position))
     return constant(type.getDimSize(position));
   if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+    Operation *parent = argument.getOwner()->getParentOp();
+    if (auto loop = dyn_cast<LoopLikeOpInterface>(parent))
+      if (OpOperand *init = loop.getTiedLoopInit(argument))
+        return find(init->get(), position);
     if (argument.getOwner() != &function.getBody().front())
       return none;
     return {
@@ -305,6 +564,9 @@ DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
     return find(weigh.getIds(), position);
   if (isa<CapacityOp>(op))
     return find(op->getOperand(result), position);
+  if (Found found = findMoved(op, result, position);
+      found.expr || found.unknown)
+    return found;
   // Elementwise ops have the sizes of any tensor that they read.
   Found size = none;
   if (isa<ScoreOp, ActivateOp>(op) || OpTrait::hasElementwiseMappableTraits(op))

@@ -52,19 +52,35 @@ public:
   /// A map from the dimensions to one expression.
   mlir::AffineMap map(mlir::AffineExpr expr) const;
 
+  /// An integer or index that is an expression of the dimensions; null for any
+  /// other.
+  mlir::AffineExpr tryExprOf(mlir::Value value);
+  /// Whether a condition holds for every value of the dimensions.
+  bool alwaysHolds(mlir::Value condition);
+  /// The value that an index has by itself, where its expression is known from
+  /// a cf.assert alone: what the assertion has to be asked about.
+  mlir::Value unprovenValue(mlir::Value index);
+
 private:
-  /// An expression, or null and the value that it broke off at.
+  /// An expression, or null and the value that it broke off at. One that is
+  /// not exact is good for the size of a tensor only: it may be one too few
+  /// where the tensor holds nothing.
   struct Found {
     mlir::AffineExpr expr;
     mlir::Value unknown;
+    bool isExact = true;
   };
   void findAll();
   void mergeEqual();
   mlir::LogicalResult verifyRowIndices();
+  void takeFacts();
+  bool isNotNegative(mlir::AffineExpr expr) const;
+  std::optional<bool> compare(mlir::Value condition);
   std::string text(mlir::AffineExpr expr) const;
   Found constant(int64_t value) const;
   Found find(mlir::Value value, unsigned position);
   Found findSize(mlir::Value tensor, unsigned position);
+  Found findMoved(mlir::Operation *op, unsigned result, unsigned position);
   Found findIndex(mlir::Value index);
   Found findRows(mlir::Value groups);
   mlir::FailureOr<mlir::AffineExpr> report(Found found) const;
@@ -76,6 +92,8 @@ private:
   llvm::SmallVector<llvm::SmallVector<unsigned>> argDims;
   /// Of tensors by position, of indices and groups at position 0.
   llvm::DenseMap<std::pair<mlir::Value, unsigned>, Found> known;
+  /// Values that assertions say are equal to an expression.
+  llvm::DenseMap<mlir::Value, mlir::AffineExpr> facts;
 };
 
 } // namespace moe

@@ -13,18 +13,16 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/passes/Passes.h"
-#include "moe/passes/exec/DimExprs.h"
-#include "moe/passes/exec/KernelNames.h"
-#include "moe/passes/exec/KernelPartition.h"
-#include "moe/passes/exec/Prepare.h"
-#include "moe/passes/plan/WeightOnly.h"
+#include "moe/passes/exec/ProgramBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/IRMapping.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/SetVector.h"
+#include "mlir/IR/Remarks.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 using namespace moe;
@@ -35,54 +33,16 @@ namespace moe {
 #include "moe/passes/Passes.h.inc"
 } // namespace moe
 
-namespace {
-
-class ProgramBuilder {
-public:
-  ProgramBuilder(func::FuncOp function, TargetAttrInterface target,
-                 PrepareBuilder &prepares, SymbolTable &symbols)
-      : function(function), target(target), prepares(prepares),
-        symbols(symbols), weights(function), dims(function), builder(function) {
-  }
-
-  LogicalResult run();
-
-private:
-  LogicalResult emitBlock(Block &block);
-  LogicalResult emitGroup(const KernelGroup &group);
-  LogicalResult emitByTokens(ByTokensOp op);
-  LogicalResult emitCheck(RequireOp op);
-  LogicalResult emitConstant(Value value);
-  LogicalResult emitCopies(ValueRange values, ArrayRef<SmallVector<Value>> to);
-  FailureOr<KernelOp> buildKernel(const KernelGroup &group,
-                                  ArrayRef<Value> arguments,
-                                  ArrayRef<Value> results);
-  FailureOr<SmallVector<Value>> buffersOf(Value value);
-  FailureOr<SmallVector<Value>> allocate(Value value);
-  void createProgram();
-
-  func::FuncOp function;
-  TargetAttrInterface target;
-  PrepareBuilder &prepares;
-  SymbolTable &symbols;
-  WeightOnly weights;
-  DimExprs dims;
-  OpBuilder builder;
-  ProgramOp program;
-  Value workspace;
-  AffineExpr used;
-  llvm::DenseMap<Value, SmallVector<Value>> buffers;
-  llvm::DenseMap<Value, Value> params;
-};
-
-} // namespace
+/// core::ErrorId::AssertionFailed; passes know nothing of the runtime's
+/// headers.
+static constexpr int64_t kAssertionFailed = 713;
 
 //===----------------------------------------------------------------------===//
 // The program's frame
 //===----------------------------------------------------------------------===//
 
-static std::string nameOf(Attribute attribute, StringRef fallback,
-                          unsigned index) {
+static std::string givenName(Attribute attribute, StringRef fallback,
+                             unsigned index) {
   if (auto name = dyn_cast_if_present<StringAttr>(attribute))
     return name.str();
   return (fallback + Twine(index)).str();
@@ -112,16 +72,18 @@ void ProgramBuilder::createProgram() {
                  builder.getNamedAttr("dims", builder.getArrayAttr(names))});
   };
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    addBuffer(function.getArgumentTypes()[i],
-              nameOf(function.getArgAttr(i, MoeDialect::kNameAttr), "arg", i),
-              [&](unsigned d) -> StringRef {
-                return dims.dims()[dims.argDim(i, d)].name;
-              });
+    addBuffer(
+        function.getArgumentTypes()[i],
+        givenName(function.getArgAttr(i, MoeDialect::kNameAttr), "arg", i),
+        [&](unsigned d) -> StringRef {
+          return dims.dims()[dims.argDim(i, d)].name;
+        });
   Operation *terminator = function.getBody().front().getTerminator();
   for (unsigned i = 0; i < function.getNumResults(); ++i)
     addBuffer(
         function.getResultTypes()[i],
-        nameOf(function.getResultAttr(i, MoeDialect::kNameAttr), "result", i),
+        givenName(function.getResultAttr(i, MoeDialect::kNameAttr), "result",
+                  i),
         [&](unsigned d) -> StringRef {
           auto expr = dyn_cast<AffineDimExpr>(
               dims.sizeOf(terminator->getOperand(i), d).value_or(AffineExpr()));
@@ -288,118 +250,11 @@ LogicalResult ProgramBuilder::emitCopies(ValueRange values,
 // Kernels
 //===----------------------------------------------------------------------===//
 
-/// Values that a group reads from outside, in order of first use. Sizes and
-/// repeatable ops are not among them.
-static SmallVector<Value> findArguments(const KernelGroup &group) {
-  llvm::SetVector<Value> arguments;
-  auto visit = [&](auto &&self, Operation *op) -> void {
-    op->walk([&](Operation *inner) {
-      for (Value operand : inner->getOperands()) {
-        Operation *definition = operand.getDefiningOp();
-        bool inside = op->isAncestor(operand.getParentBlock()->getParentOp()) ||
-                      llvm::is_contained(group.ops, definition);
-        if (inside || operand.getType().isIndex())
-          continue;
-        if (definition && isRepeatable(definition))
-          self(self, definition);
-        else
-          arguments.insert(operand);
-      }
-    });
-  };
-  for (Operation *op : group.ops)
-    visit(visit, op);
-  return arguments.takeVector();
-}
-
-static SmallVector<Value> findResults(const KernelGroup &group) {
-  SmallVector<Value> results;
-  for (Operation *op : group.ops)
-    for (Value result : op->getResults())
-      if (llvm::any_of(result.getUsers(), [&](Operation *user) {
-            return !llvm::is_contained(group.ops, user);
-          }))
-        results.push_back(result);
-  return results;
-}
-
-FailureOr<KernelOp> ProgramBuilder::buildKernel(const KernelGroup &group,
-                                                ArrayRef<Value> arguments,
-                                                ArrayRef<Value> results) {
-  SmallVector<Type> argumentTypes, resultTypes;
-  SmallVector<Attribute> sizes;
-  for (Value value : arguments)
-    argumentTypes.push_back(value.getType());
-  for (Value value : results)
-    resultTypes.push_back(value.getType());
-  for (ArrayRef<Value> list : {arguments, results})
-    for (Value value : list) {
-      // Packed weights and parameters are static.
-      FailureOr<AffineMap> map =
-          getNumDynamicSizes(value.getType()) == 0
-              ? FailureOr<AffineMap>(
-                    AffineMap::get(dims.dims().size(), 0, builder.getContext()))
-              : dims.sizesOf(value);
-      if (failed(map))
-        return failure();
-      sizes.push_back(AffineMapAttr::get(*map));
-    }
-  OpBuilder kernels =
-      OpBuilder::atBlockEnd(cast<ModuleOp>(function->getParentOp()).getBody());
-  Location loc = group.ops.back()->getLoc();
-  auto kernel = KernelOp::create(
-      kernels, loc, kernelName(group, target),
-      kernels.getFunctionType(argumentTypes, resultTypes),
-      /*sym_visibility=*/StringAttr(), /*arg_attrs=*/ArrayAttr(),
-      /*res_attrs=*/ArrayAttr(), dims.dims().size(),
-      kernels.getArrayAttr(sizes), /*scratch=*/IntegerAttr());
-  Block *block = kernels.createBlock(&kernel.getBody());
-  IRMapping mapping;
-  for (Value value : arguments)
-    mapping.map(value, block->addArgument(value.getType(), value.getLoc()));
-  // Sizes become expressions of the dimensions, constants are repeated.
-  auto bring = [&](auto &&self, Operation *op) -> LogicalResult {
-    WalkResult walked = op->walk([&](Operation *inner) {
-      for (Value operand : inner->getOperands()) {
-        bool inside = op->isAncestor(operand.getParentBlock()->getParentOp());
-        if (mapping.contains(operand) || inside)
-          continue;
-        Operation *definition = operand.getDefiningOp();
-        if (definition && isRepeatable(definition)) {
-          if (failed(self(self, definition)))
-            return WalkResult::interrupt();
-          kernels.clone(*definition, mapping);
-        } else if (operand.getType().isIndex()) {
-          FailureOr<AffineExpr> expr = dims.exprOf(operand);
-          if (failed(expr))
-            return WalkResult::interrupt();
-          mapping.map(operand,
-                      SizeOp::create(kernels, loc, builder.getIndexType(),
-                                     AffineMapAttr::get(dims.map(*expr))));
-        }
-      }
-      return WalkResult::advance();
-    });
-    return failure(walked.wasInterrupted());
-  };
-  for (Operation *op : group.ops) {
-    if (failed(bring(bring, op)))
-      return failure();
-    kernels.clone(*op, mapping);
-  }
-  SmallVector<Value> returned;
-  for (Value value : results)
-    returned.push_back(mapping.lookup(value));
-  ReturnOp::create(kernels, loc, returned);
-  symbols.insert(kernel);
-  return kernel;
-}
-
 LogicalResult ProgramBuilder::emitGroup(const KernelGroup &group) {
-  SmallVector<Value> arguments = findArguments(group);
   SmallVector<Value> results = findResults(group);
   if (results.empty())
     return success();
+  SmallVector<Value> arguments = findArguments(group);
   SmallVector<Value> args;
   for (ArrayRef<Value> list : {ArrayRef(arguments), ArrayRef(results)})
     for (Value value : list) {
@@ -417,6 +272,12 @@ LogicalResult ProgramBuilder::emitGroup(const KernelGroup &group) {
       return op.emitOpError() << "cannot be lowered for target '"
                               << target.getTargetName() << "': " << reason;
   }
+  if (Operation *op = group.ops.back(); isa<scf::SCFDialect>(op->getDialect()))
+    remark::missed(
+        op->getLoc(),
+        remark::RemarkOpts::name("slow-path").category("moe-form-kernels"))
+        << "slow path: " + op->getName().getStringRef().str() +
+               " runs as loops of one task";
   KernelShape shape = target.getKernelShape(*kernel);
   if (shape.scratchBytes)
     kernel->setScratch(shape.scratchBytes);
@@ -481,18 +342,73 @@ LogicalResult ProgramBuilder::emitCheck(RequireOp op) {
   if (Operation *definition = status.getDefiningOp())
     if (isRepeatable(definition) && failed(emitConstant(status)))
       return failure();
-  CheckOp::create(builder, op.getLoc(), buffer->front(), op.getIdAttr());
+  CheckOp::create(builder, op.getLoc(), buffer->front(), op.getIdAttr(),
+                  StringAttr());
   return success();
+}
+
+/// An assertion that no size can break is none. Any other is a step that asks
+/// what kernels wrote, and ends the run with the message.
+LogicalResult ProgramBuilder::emitAssert(cf::AssertOp op) {
+  Value condition = op.getArg();
+  asserting = true;
+  auto done = llvm::make_scope_exit([&] { asserting = false; });
+  auto compare = condition.getDefiningOp<arith::CmpIOp>();
+  const bool asksFact =
+      compare && llvm::any_of(compare.getOperands(), [&](Value value) {
+        return static_cast<bool>(dims.unprovenValue(value));
+      });
+  if ((!asksFact && dims.alwaysHolds(condition)) ||
+      !asserted.insert(condition).second)
+    return success();
+  OpBuilder before(op);
+  Location loc = op.getLoc();
+  Type i64 = before.getI64Type();
+  Value fine = arith::ConstantIntOp::create(before, loc, -1, 64);
+  Value broken = arith::ConstantIntOp::create(before, loc, 0, 64);
+  Value status = arith::SelectOp::create(before, loc, condition, fine, broken);
+  auto elements = tensor::FromElementsOp::create(
+      before, loc, RankedTensorType::get({1}, i64), status);
+  // It has a reader, so that it is a result.
+  RequireOp::create(before, loc, elements, kAssertionFailed);
+  if (failed(emitGroup({KernelGroup::Kind::Ordinary, {elements}})))
+    return failure();
+  CheckOp::create(builder, loc, buffers[elements].front(),
+                  before.getI64IntegerAttr(kAssertionFailed), op.getMsgAttr());
+  return success();
+}
+
+/// A reshape is another type for the same bytes.
+LogicalResult ProgramBuilder::emitView(Operation *op) {
+  Value source = op->getOperand(0), result = op->getResult(0);
+  FailureOr<SmallVector<Value>> from = buffersOf(source);
+  if (failed(from))
+    return failure();
+  buffers[result] = {ViewOp::create(builder, op->getLoc(),
+                                    getBackingTypes(result.getType()).front(),
+                                    from->front())};
+  return success();
+}
+
+static bool isReshape(Operation *op) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
+      op);
 }
 
 LogicalResult ProgramBuilder::emitBlock(Block &block) {
   for (const KernelGroup &group : partition(block, weights)) {
-    Operation *op = group.ops.front();
+    Operation *op = group.ops.back();
     LogicalResult emitted = success();
     if (auto byTokens = dyn_cast<ByTokensOp>(op))
       emitted = emitByTokens(byTokens);
     else if (auto require = dyn_cast<RequireOp>(op))
       emitted = emitCheck(require);
+    else if (auto assertion = dyn_cast<cf::AssertOp>(op))
+      emitted = emitAssert(assertion);
+    else if (isReshape(op) && !buffers.contains(op->getResult(0)) &&
+             !(op->getOperand(0).getDefiningOp() &&
+               isRepeatable(op->getOperand(0).getDefiningOp())))
+      emitted = emitView(op);
     else
       emitted = emitGroup(group);
     if (failed(emitted))

@@ -11,9 +11,11 @@
 #include "moe/dialect/MoeInterfaces.h"
 #include "moe/dialect/MoeOps.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace moe;
@@ -29,6 +31,13 @@ bool moe::isRepeatable(Operation *op) {
   return false;
 }
 
+bool moe::isScalarOp(Operation *op) {
+  return op->getNumResults() > 0 && op->getNumRegions() == 0 &&
+         isMemoryEffectFree(op) &&
+         llvm::all_of(op->getResultTypes(),
+                      [](Type type) { return type.isIntOrIndexOrFloat(); });
+}
+
 static Kind kindOf(Operation *op) {
   if (isa<ScoreOp, SelectOp, WeighOp>(op))
     return isBatchDependent(op) ? Kind::RouteExperts : Kind::Route;
@@ -41,14 +50,15 @@ static Kind kindOf(Operation *op) {
     return Kind::Combine;
   if (isa<ByTokensOp>(op))
     return Kind::ByTokens;
-  if (isa<RequireOp>(op))
+  if (isa<RequireOp, cf::AssertOp>(op))
     return Kind::Require;
   return Kind::Ordinary;
 }
 
 /// Sizes and everything that is prepared at bind time run in no kernel.
 static bool runsNowhere(Operation *op, const WeightOnly &weights) {
-  if (op->hasTrait<OpTrait::IsTerminator>() || isRepeatable(op))
+  if (op->hasTrait<OpTrait::IsTerminator>() || isRepeatable(op) ||
+      isScalarOp(op))
     return true;
   if (op->getNumResults() > 0 &&
       llvm::all_of(op->getResultTypes(),
@@ -56,6 +66,68 @@ static bool runsNowhere(Operation *op, const WeightOnly &weights) {
     return true;
   return op->getNumResults() > 0 && weights.contains(op->getResult(0));
 }
+
+/// An op of linalg that computes each element of its one result by itself, so
+/// that it can be computed where the element is asked for; or a slice.
+static bool isMap(Operation *op) {
+  if (op->getNumResults() != 1)
+    return false;
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return linalgOp ? linalgOp.hasPureTensorSemantics() &&
+                        linalgOp.getNumReductionLoops() == 0
+                  : isa<tensor::ExtractSliceOp>(op);
+}
+
+static bool isReshape(Operation *op) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
+      op);
+}
+
+/// Whether an op asks for no element of an operand twice.
+static bool readsOnce(Operation *op, OpOperand &operand) {
+  if (isa<PackOp>(op))
+    return true;
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || !linalgOp.isDpsInput(&operand))
+    return false;
+  llvm::SmallBitVector loops(linalgOp.getNumLoops());
+  for (auto [loop, range] : llvm::enumerate(linalgOp.getStaticLoopRanges()))
+    loops[loop] = range == 1;
+  for (AffineExpr expr :
+       linalgOp.getMatchingIndexingMap(&operand).getResults()) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      loops.set(dim.getPosition());
+    else if (!isa<AffineConstantExpr>(expr))
+      return false;
+  }
+  return loops.all();
+}
+
+/// The op whose kernel also computes this one; null if it has its own. A
+/// reshape costs nothing unless what is before it goes with what follows.
+static Operation *reader(Operation *op) {
+  if (!isMap(op) && !isReshape(op))
+    return nullptr;
+  if (!op->hasOneUse())
+    return nullptr;
+  OpOperand &use = *op->use_begin();
+  Operation *user = use.getOwner();
+  if (user->getBlock() != op->getBlock())
+    return nullptr;
+  if (isReshape(op)) {
+    // Only weights on their way to panels, which all is about reading.
+    Operation *last = isReshape(user) || isMap(user) ? reader(user) : user;
+    while (last && !isa<PackOp>(last))
+      last = reader(last);
+    return last ? user : nullptr;
+  }
+  if (isReshape(user))
+    return reader(user) ? user : nullptr;
+  return readsOnce(user, use) ? user : nullptr;
+}
+
+/// More ops than this in one kernel are code without end.
+static constexpr size_t mostOpsOfKernel = 24;
 
 SmallVector<KernelGroup> moe::partition(Block &block,
                                         const WeightOnly &weights) {
@@ -71,9 +143,19 @@ SmallVector<KernelGroup> moe::partition(Block &block,
   };
   // What follows a check may rely on it, so it joins no kernel before it.
   int lastCheck = -1;
+  // What runs in the kernel of a later op.
+  llvm::DenseMap<Operation *, SmallVector<Operation *>> before;
   for (Operation &op : block) {
     if (runsNowhere(&op, weights))
       continue;
+    if (Operation *user = reader(&op);
+        user && before[&op].size() + before[user].size() < mostOpsOfKernel) {
+      SmallVector<Operation *> ours = before[&op];
+      ours.push_back(&op);
+      llvm::append_range(before[user], ours);
+      before.erase(&op);
+      continue;
+    }
     Kind kind = kindOf(&op);
     int at = earliest(&op);
     bool joins = (kind == Kind::Route || kind == Kind::Index) &&
@@ -87,6 +169,10 @@ SmallVector<KernelGroup> moe::partition(Block &block,
     if (!joins) {
       at = groups.size();
       groups.push_back({kind, {}});
+    }
+    for (Operation *part : before.lookup(&op)) {
+      groups[at].ops.push_back(part);
+      groupOf[part] = at;
     }
     groups[at].ops.push_back(&op);
     groupOf[&op] = at;

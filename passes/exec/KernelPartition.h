@@ -16,8 +16,8 @@
 
 namespace moe {
 
-/// Ops that run in one kernel, in order; or one moe.by_tokens or moe.require,
-/// which are steps of their own.
+/// Ops that run in one kernel, in order; or one moe.by_tokens, moe.require
+/// or cf.assert, which are steps of their own.
 struct KernelGroup {
   enum class Kind {
     Route,        ///< a task is a token
@@ -36,14 +36,18 @@ struct KernelGroup {
 /// Groups the ops of a block. A router's score, select and weigh are one
 /// kernel, as is the index work of capacity, group and tiles; a matmul with its
 /// epilogue, a combine, a selection of tokens by experts and an ordinary op are
-/// a kernel each. Constants, sizes, and what depends on parameters alone belong
-/// to no group.
+/// a kernel each. Constants, sizes and other scalars, and what depends on
+/// parameters alone belong to no group.
 llvm::SmallVector<KernelGroup> partition(mlir::Block &block,
                                          const WeightOnly &weights);
 
 /// Ops without work of their own that every kernel repeats: constants, empty
 /// tensors and fills of them with a constant.
 bool isRepeatable(mlir::Operation *op);
+
+/// Ops that make nothing but an index, integer or float of other ones, of sizes
+/// and of elements: every kernel that needs it computes it.
+bool isScalarOp(mlir::Operation *op);
 
 } // namespace moe
 

@@ -115,10 +115,16 @@ static std::vector<Buffer> findBuffers(ProgramOp program) {
   LinearBound bound(program.getDims().size());
   for (auto slice : program.getOps<SliceOp>()) {
     Buffer buffer{slice, {}, bound.visit(slice.getBytes().getResult(0))};
-    for (Operation *user : slice->getUsers()) {
-      buffer.life.first = std::min(buffer.life.first, stepOf[user]);
-      buffer.life.last = std::max(buffer.life.last, stepOf[user]);
-    }
+    // What a view is used for, its buffer is used for.
+    auto live = [&](auto &&self, Operation *op) -> void {
+      for (Operation *user : op->getUsers()) {
+        if (isa<ViewOp>(user))
+          self(self, user);
+        buffer.life.first = std::min(buffer.life.first, stepOf[user]);
+        buffer.life.last = std::max(buffer.life.last, stepOf[user]);
+      }
+    };
+    live(live, slice);
     buffers.push_back(buffer);
   }
   return buffers;

@@ -95,6 +95,7 @@ enum class ErrorId : uint16_t {
   OutOfMemory = 710,
   InputUnknown = 711,
   WorkspaceBusy = 712,
+  AssertionFailed = 713, ///< a cf.assert of the graph
 
   // The environment.
   CompilerAbsent = 801,

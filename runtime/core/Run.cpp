@@ -228,9 +228,18 @@ Status Run::check(const abi::Check &check) {
     return broken("a status is no i64");
   if (*status == -1)
     return {};
-  return Error(static_cast<ErrorId>(check.id()),
-               "program " + quote(program.name()) + ": the value at position " +
-                   std::to_string(*status) + " is out of range");
+  return failedCheck(program.name(), check, *status);
+}
+
+Error moe::core::failedCheck(std::string_view program, const abi::Check &check,
+                             int64_t status) {
+  std::string text = "program " + quote(program) + ": ";
+  if (check.message() && check.message()->size() > 0)
+    text += check.message()->str();
+  else
+    text +=
+        "the value at position " + std::to_string(status) + " is out of range";
+  return Error(static_cast<ErrorId>(check.id()), text);
 }
 
 Status moe::core::run(const Bound &bound, std::span<const Operand> inputs,

@@ -49,6 +49,10 @@ Status runSteps(const abi::StepList &list, const std::vector<int64_t> &dims,
   return {};
 }
 
+/// What a check step of `program` says of a status other than -1.
+Error failedCheck(std::string_view program, const abi::Check &check,
+                  int64_t status);
+
 } // namespace moe::core
 
 #endif // MOE_RUNTIME_CORE_STEPS_H

@@ -89,7 +89,7 @@ Status Run::run(std::span<const core::Operand> inputs,
   if (!seat)
     return core::Seat::taken();
   Status status = tables.take(program, inputs, outputs);
-  if (status && (program.checks() > workspace.checkIds.size() ||
+  if (status && (program.checks() > workspace.checked.size() ||
                  module.tensorMaps() > workspace.maps.size()))
     status = Error(ErrorId::WorkspaceTooSmall,
                    "the workspace was made for another program, which has "
@@ -323,7 +323,7 @@ Status Run::check(const abi::Check &check) {
   if (status.bytes < sizeof(int64_t))
     return broken("a status is no i64");
   const size_t index = workspace.checks++;
-  workspace.checkIds[index] = check.id();
+  workspace.checked[index] = &check;
   return driver.checked(driver.cuMemcpyDtoHAsync(
                             workspace.statuses.data() + index * sizeof(int64_t),
                             address(status.data), sizeof(int64_t), stream),

@@ -11,6 +11,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/runtime/cuda/Workspace.h"
+
+#include "moe/runtime/core/Steps.h"
 #include "moe/runtime/core/Workspace.h"
 
 #include <cstring>
@@ -24,7 +26,7 @@ using core::Status;
 
 Workspace::Workspace(const Module &module, const core::WorkspaceSize &size)
     : owner(module.sharedDevice()), capacity(size), tables(size),
-      fetched(size.outputs), buffers(size.launchArgs), checkIds(size.checks) {
+      fetched(size.outputs), buffers(size.launchArgs), checked(size.checks) {
   maps.resize(module.tensorMaps());
   parameters.resize(size.launchArgs + size.dims + 1 + maps.size());
 }
@@ -73,10 +75,7 @@ Status Workspace::wait() {
     int64_t found;
     std::memcpy(&found, statuses.data() + i * sizeof(found), sizeof(found));
     if (found != -1)
-      return Error(static_cast<ErrorId>(checkIds[i]),
-                   "program " + core::quote(last->name()) +
-                       ": the value at position " + std::to_string(found) +
-                       " is out of range");
+      return core::failedCheck(last->name(), *checked[i], found);
   }
   return {};
 }

@@ -62,9 +62,9 @@ private:
   std::vector<CuTensorMap> maps;
   std::vector<void *> parameters;
 
-  /// What check steps read, an i64 each, and their ErrorIds.
+  /// What check steps read, an i64 each, and the steps.
   PinnedMemory statuses;
-  std::vector<uint16_t> checkIds;
+  std::vector<const abi::Check *> checked;
   size_t checks = 0;
   std::shared_ptr<const core::Program> last; ///< whose they are
   CuStream stream = nullptr;

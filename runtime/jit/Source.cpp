@@ -9,6 +9,7 @@
 #include "moe/runtime/jit/Source.h"
 
 #include "moe/codegen/RegisterAll.h"
+#include "moe/dialect/FrontEnds.h"
 #include "moe/dialect/MoeOps.h"
 #include "moe/passes/Passes.h"
 #include "moe/runtime/import/Import.h"
@@ -46,6 +47,8 @@ Result<OwningOpRef<ModuleOp>> jit::parseText(MLIRContext &context,
   if (!module) {
     Error error = diagnostics.error(ErrorId::IrInvalid,
                                     std::string(name) + ": is not IR");
+    if (StringRef who = legalizerInText(error.message); !who.empty())
+      error.message += "; what legalizes it: " + who.str();
     error.details = diagnostics.details();
     return error;
   }

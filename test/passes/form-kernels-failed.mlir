@@ -8,12 +8,11 @@ module {
 
 // A size that is no affine expression of sizes: memory could not be planned.
 module attributes {moe.target = #moe_test.target} {
-  func.func @quotient(%x: tensor<?xi32>) -> tensor<?xi32> {
+  func.func @square(%x: tensor<?xi32>) -> tensor<?xi32> {
     %c0 = arith.constant 0 : index
-    %c3 = arith.constant 3 : index
     %t = tensor.dim %x, %c0 : tensor<?xi32>
     // expected-error @below {{a size of 'index' is not an affine expression of the function's named dimensions (moe.dims); expects sizes that follow from the arguments' sizes}}
-    %n = arith.divui %t, %c3 : index
+    %n = arith.muli %t, %t : index
     %e = tensor.empty(%n) : tensor<?xi32>
     %y = math.absi %e : tensor<?xi32>
     return %y : tensor<?xi32>
@@ -122,27 +121,19 @@ module attributes {moe.target = #moe_test.target} {
 
 // -----
 
-// A scalar is backed by no buffer.
+// A scalar that no kernel can compute for itself is backed by no buffer.
 module attributes {moe.target = #moe_test.target} {
-  func.func @scalar(%x: tensor<4xf32>) -> tensor<4xf32> {
+  func.func @scalar(%x: tensor<4xf32>, %b: tensor<i1>) -> tensor<4xf32> {
     %c0 = arith.constant 0 : index
+    %p = tensor.extract %b[] : tensor<i1>
     // expected-error @below {{a value of 'f32' passes from one kernel to another; expects tensors of integers or floats}}
-    %s = tensor.extract %x[%c0] : tensor<4xf32>
-    %y = linalg.fill ins(%s : f32) outs(%x : tensor<4xf32>) -> tensor<4xf32>
-    return %y : tensor<4xf32>
-  }
-}
-
-// -----
-
-// Even one that depends on parameters alone.
-module attributes {moe.target = #moe_test.target} {
-  moe.param @w : tensor<4xf32>
-  func.func @scalar_of_parameter(%x: tensor<4xf32>) -> tensor<4xf32> {
-    %c0 = arith.constant 0 : index
-    %w = moe.load_param @w : tensor<4xf32>
-    // expected-error @below {{a value of 'f32' passes from one kernel to another; expects tensors of integers or floats}}
-    %s = tensor.extract %w[%c0] : tensor<4xf32>
+    %s = scf.if %p -> f32 {
+      %a = tensor.extract %x[%c0] : tensor<4xf32>
+      scf.yield %a : f32
+    } else {
+      %z = arith.constant 0.0 : f32
+      scf.yield %z : f32
+    }
     %y = linalg.fill ins(%s : f32) outs(%x : tensor<4xf32>) -> tensor<4xf32>
     return %y : tensor<4xf32>
   }

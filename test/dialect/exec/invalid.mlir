@@ -344,6 +344,20 @@ moe_exec.program @copy_c1 dims(%T: index {name = "T", bound = 16}) inputs(%x: me
 
 // -----
 
+moe_exec.program @view_c1 dims() inputs(%x: memref<4x4xf32> {name = "x", dims = ["4", "4"]}) outputs(%y: memref<4xf32> {name = "y", dims = ["4"]}) {
+  // expected-error @below {{'moe_exec.view' op expects contiguous buffers of one element type and as many elements, got 'memref<4x4xf32>' and 'memref<15xf32>'}}
+  %v = moe_exec.view %x : memref<4x4xf32> to memref<15xf32>
+}
+
+// -----
+
+moe_exec.program @view_c1_element dims() inputs(%x: memref<4x4xf32> {name = "x", dims = ["4", "4"]}) outputs(%y: memref<4xf32> {name = "y", dims = ["4"]}) {
+  // expected-error @below {{'moe_exec.view' op expects contiguous buffers of one element type and as many elements, got 'memref<4x4xf32>' and 'memref<16xi32>'}}
+  %v = moe_exec.view %x : memref<4x4xf32> to memref<16xi32>
+}
+
+// -----
+
 moe_exec.program @check_c1 dims(%T: index {name = "T", bound = 16}) inputs(%x: memref<?x4xf32> {name = "x", dims = ["T", "4"]}) outputs(%y: memref<?x4xf32> {name = "y", dims = ["T", "4"]}) {
   // expected-error @below {{'moe_exec.check' op expects a status of one i64, got 'memref<?x4xf32>'}}
   moe_exec.check %x error 708 : memref<?x4xf32>

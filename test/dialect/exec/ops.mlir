@@ -20,6 +20,10 @@ moe_exec.program @layer dims(%T: index {name = "T", bound = 4096})
   moe_exec.launch @relu tasks from %count : memref<1xi64> times 4 args(%x, %h) : memref<?x64xf32>, memref<?x64xf32>
   // CHECK-NEXT: moe_exec.check %[[C]] error 708 : memref<1xi64>
   moe_exec.check %count error 708 : memref<1xi64>
+  // CHECK-NEXT: moe_exec.check %[[C]] error 713 "a reason" : memref<1xi64>
+  moe_exec.check %count error 713 "a reason" : memref<1xi64>
+  // CHECK-NEXT: moe_exec.view %[[X]] : memref<?x64xf32> to memref<?x8x8xf32>
+  %v = moe_exec.view %x : memref<?x64xf32> to memref<?x8x8xf32>
   // CHECK-NEXT: moe_exec.switch %[[T]] [8, 128] {
   // CHECK-NEXT: moe_exec.copy %{{.*}}, %[[Y]] : memref<?x64xf32>, memref<?x64xf32>
   // CHECK-NEXT: }, {
