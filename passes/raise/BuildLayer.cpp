@@ -221,7 +221,8 @@ bool raise::buildLayer(ElementView &view, OpResult root, unsigned tokenDim,
   int64_t columns = staticSize(layer.column->args[0]);
   auto expert = ExpertOp::create(builder, loc,
                                  RankedTensorType::get({numRows, columns}, f32),
-                                 rows, groups, operands);
+                                 rows, groups, operands, /*constants=*/Value(),
+                                 /*virtual_experts=*/ArrayAttr());
   expert.getBody().getBlocks().clear();
   Block &block = expert.getBody().emplaceBlock();
   block.addArgument(
