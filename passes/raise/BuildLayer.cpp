@@ -64,9 +64,13 @@ RouteOp raise::buildRoute(ElementView &view, TensorLookup &lookup,
     if (&op == user)
       break;
     auto other = dyn_cast<RouteOp>(op);
-    if (other && other.getLogits() == logits && other.getBias() == bias &&
+    bool isPlain = other && !other.getTable() && !other.getGiven() &&
+                   !other.getNoise() && !other.getValid() &&
+                   !other.getExpertScale() && !other.getScoreType() &&
+                   !other.getApart();
+    if (isPlain && other.getLogits() == logits && other.getBias() == bias &&
         other.getScoreAttr() == score && other.getGroupsAttr() == groups &&
-        other.getSelect().getTopK() == spec.topK &&
+        other.getSelect() == SelectAttr::get(context, spec.topK) &&
         (!match.hasWeights || (other.getNormalizeAttr() == normalize &&
                                other.getScaleAttr() == scale)))
       return other;
