@@ -240,8 +240,8 @@ bool raise::buildLayer(ElementView &view, OpResult root, unsigned tokenDim,
   buildBody(builder, loc, block, layer.body, weightOf, biasOf);
   Value y = CombineOp::create(
       builder, loc, RankedTensorType::get({tokens, columns}, f32),
-      expert.getResult(), groups, scalesRows ? Value() : weights, Value(),
-      TypeAttr::get(f32),
+      expert.getResult(), groups, scalesRows ? Value() : weights,
+      /*init=*/Value(), /*keep_slots=*/UnitAttr(), TypeAttr::get(f32),
       CombineOrderAttr::get(builder.getContext(), CombineOrder::Slot));
 
   // Into the root's shape.
