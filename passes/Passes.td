@@ -248,15 +248,58 @@ def AddBalanceLossPass
 
     Counts are those before any capacity. No gradient goes through f, c or b.
 
-    Before:
+    Before, with `kind=bias-update`:
     ```mlir
     func.func @layer(%l: tensor<?x8xf32>) -> tensor<?x2xi32> {
       %ids, %w = moe.route %l score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
       return %ids : tensor<?x2xi32>
     }
     ```
-    After `kind=bias-update` the function also returns a `tensor<8xf32>`, made of
-    linalg ops.
+    After:
+    ```mlir
+    func.func @layer(%arg0: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<8xf32> {moe.name = "selection_bias"}) {
+      %ids, %weights = moe.route %arg0 score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+      %c0 = arith.constant 0 : index
+      %dim = tensor.dim %arg0, %c0 : tensor<?x8xf32>
+      %0 = tensor.empty() : tensor<8xf32>
+      %cst = arith.constant 0.000000e+00 : f32
+      %1 = linalg.fill ins(%cst : f32) outs(%0 : tensor<8xf32>) -> tensor<8xf32>
+      %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0)>], iterator_types = ["parallel", "reduction", "reduction"]} ins(%ids : tensor<?x2xi32>) outs(%1 : tensor<8xf32>) {
+      ^bb0(%in: i32, %out: f32):
+        %8 = linalg.index 0 : index
+        %9 = arith.index_cast %8 : index to i32
+        %10 = arith.cmpi eq, %in, %9 : i32
+        %cst_1 = arith.constant 1.000000e+00 : f32
+        %cst_2 = arith.constant 0.000000e+00 : f32
+        %11 = arith.select %10, %cst_1, %cst_2 : f32
+        %12 = arith.addf %out, %11 : f32
+        linalg.yield %12 : f32
+      } -> tensor<8xf32>
+      %3 = tensor.empty() : tensor<1xf32>
+      %cst_0 = arith.constant 0.000000e+00 : f32
+      %4 = linalg.fill ins(%cst_0 : f32) outs(%3 : tensor<1xf32>) -> tensor<1xf32>
+      %5 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%2 : tensor<8xf32>) outs(%4 : tensor<1xf32>) {
+      ^bb0(%in: f32, %out: f32):
+        %8 = arith.addf %out, %in : f32
+        linalg.yield %8 : f32
+      } -> tensor<1xf32>
+      %6 = tensor.empty() : tensor<8xf32>
+      %7 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%2, %5 : tensor<8xf32>, tensor<1xf32>) outs(%6 : tensor<8xf32>) {
+      ^bb0(%in: f32, %in_1: f32, %out: f32):
+        %cst_2 = arith.constant 8.000000e+00 : f32
+        %8 = arith.divf %in_1, %cst_2 : f32
+        %cst_3 = arith.constant 0.000000e+00 : f32
+        %cst_4 = arith.constant 0.00999999977 : f32
+        %cst_5 = arith.constant -0.00999999977 : f32
+        %9 = arith.cmpf olt, %8, %in : f32
+        %10 = arith.select %9, %cst_5, %cst_3 : f32
+        %11 = arith.cmpf ogt, %8, %in : f32
+        %12 = arith.select %11, %cst_4, %10 : f32
+        linalg.yield %12 : f32
+      } -> tensor<8xf32>
+      return %ids, %7 : tensor<?x2xi32>, tensor<8xf32>
+    }
+    ```
   }];
   let options = [
     Option<"kind", "kind", "std::string", "\"switch\"",

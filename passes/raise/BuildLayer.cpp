@@ -35,6 +35,13 @@ RouteOp raise::buildRoute(ElementView &view, TensorLookup &lookup,
   if (!logits || (match.bias && !bias) ||
       semantics::verifyRouter(spec, numExperts))
     return {};
+  // What an index runs over may be known although the tensor's type hides it.
+  auto logitsType = cast<RankedTensorType>(logits.getType());
+  if (logitsType.getDimSize(1) != numExperts ||
+      !isa<FloatType>(logitsType.getElementType()) ||
+      (bias &&
+       cast<RankedTensorType>(bias.getType()).getDimSize(0) != numExperts))
+    return {};
   ScoreFnAttr score;
   if (spec.score != semantics::ScoreFn::Identity)
     score = ScoreFnAttr::get(context, spec.score);
@@ -54,7 +61,6 @@ RouteOp raise::buildRoute(ElementView &view, TensorLookup &lookup,
   FloatAttr scale;
   if (spec.scale != 1.0)
     scale = builder.getF64FloatAttr(spec.scale);
-  auto logitsType = cast<RankedTensorType>(logits.getType());
   auto typeOf = [&](Type element) {
     return RankedTensorType::get({logitsType.getDimSize(0), spec.topK},
                                  element);
@@ -210,6 +216,9 @@ bool raise::buildLayer(ElementView &view, OpResult root, unsigned tokenDim,
        llvm::concat<const Value>(ArrayRef<Value>(operands), ArrayRef<Value>(x)))
     if (!cast<RankedTensorType>(tensor.getType()).getElementType().isF32())
       return fail("its rows or weights are not f32");
+  for (Value operand : operands)
+    if (!cast<RankedTensorType>(operand.getType()).hasStaticShape())
+      return fail("no tensor holds the experts' weights as a stack");
 
   int64_t numExperts = staticSize(layer.expert->args[0]);
   Value groups = GroupOp::create(

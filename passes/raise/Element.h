@@ -185,6 +185,9 @@ private:
   int64_t lastVariable = 0;
 };
 
+/// 3 * a as (3, a): the number of a product, and its other factors.
+std::pair<double, llvm::SmallVector<Expr>> splitCoefficient(Expr term);
+
 } // namespace moe::raise
 
 #endif // MOE_PASSES_RAISE_ELEMENT_H

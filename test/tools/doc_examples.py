@@ -4,7 +4,8 @@
 
   doc_examples.py ops TOOL PAGE...      every ```mlir block parses and verifies
   doc_examples.py passes TOOL PAGE...   what stands under "Before:" becomes, by
-                                        the pass, what stands under "After:"
+                                        the pass, what stands under "After:";
+                                        "Before, with `x=1`:" has options
 
 An example of an op is a module. Values that it uses and does not define are
 given to it, with the types that it uses them with. Lines that begin with # or !
@@ -77,15 +78,17 @@ def check_passes(tool, pages):
     count, broken = 0, 0
     for heading, text in sections(pages):
         flag = heading.strip("`")
-        found = re.search(r"Before:\s*" + BLOCK.pattern + r"\s*After:\s*" + BLOCK.pattern,
+        found = re.search(r"Before(?:, with `([^`]*)`)?:\s*" + BLOCK.pattern + r"\s*After:\s*" + BLOCK.pattern,
                           text, re.S)
         count += 1
         if not found:
             broken += 1
             print(f"error: {flag} has no Before and After")
             continue
-        made = run(tool, found[1], flag, "-mlir-print-local-scope")
-        wanted = run(tool, found[2], "-mlir-print-local-scope")
+        options, before, after = found.groups()
+        made = run(tool, before, flag + (f"={options}" if options else ""),
+                   "-mlir-print-local-scope")
+        wanted = run(tool, after, "-mlir-print-local-scope")
         if made.returncode or wanted.returncode or made.stdout != wanted.stdout:
             broken += 1
             print(f"error: example of {flag}:\n{made.stderr}{made.stdout}"
