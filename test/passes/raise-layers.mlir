@@ -106,3 +106,24 @@ func.func @leaky(%x: tensor<6x4xf32>, %l: tensor<6x3xf32>, %up: tensor<3x4x4xf32
   } -> tensor<6x4xf32>
   return %y : tensor<6x4xf32>
 }
+
+// -----
+
+// Every expert weighed by what the router says of it.
+// CHECK-LABEL: @dense
+// CHECK-NOT: moe.
+func.func @dense(%x: tensor<6x4xf32>, %l: tensor<6x3xf32>, %up: tensor<3x4x4xf32>) -> tensor<6x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e3 = tensor.empty() : tensor<6x4xf32>
+  %y0 = linalg.fill ins(%zero : f32) outs(%e3 : tensor<6x4xf32>) -> tensor<6x4xf32>
+  // MISSED: remark: [Missed] layer-not-raised
+  // MISSED-SAME: not raised to a moe layer: every expert has a weight: no top-k picks some
+  %y = linalg.generic {indexing_maps = [affine_map<(t, n, e, i) -> (t, i)>, affine_map<(t, n, e, i) -> (e, n, i)>, affine_map<(t, n, e, i) -> (t, e)>, affine_map<(t, n, e, i) -> (t, n)>], iterator_types = ["parallel", "parallel", "reduction", "reduction"]} ins(%x, %up, %l : tensor<6x4xf32>, tensor<3x4x4xf32>, tensor<6x3xf32>) outs(%y0 : tensor<6x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32, %s: f32):
+    %p = arith.mulf %a, %b : f32
+    %q = arith.mulf %p, %c : f32
+    %u = arith.addf %s, %q : f32
+    linalg.yield %u : f32
+  } -> tensor<6x4xf32>
+  return %y : tensor<6x4xf32>
+}

@@ -536,6 +536,18 @@ func.func @grouped_matmul_c8_layout(%x: tensor<?x8xf32>, %g: !moe.groups<experts
 
 // -----
 
+func.func @grouped_matmul_c8_axis(%x: tensor<?x8xf32>, %i: tensor<4x2xi32>, %t: index, %w: tensor<4x3x8xf32>) {
+  %g = moe.group %i axis expert tokens %t : tensor<4x2xi32> -> !moe.groups<experts = 4, ragged>
+  // expected-error @below {{'moe.grouped_matmul' op expects ragged groups of tokens' slots, got those of axis expert; moe-normalize-groups makes them}}
+  moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
+  ^bb0(%a: f32):
+    moe.yield %a : f32
+  } : (tensor<?x8xf32>, tensor<4x3x8xf32>, !moe.groups<experts = 4, ragged>) -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
 func.func @row_experts_c1(%g: !moe.groups<experts = 4, ragged>, %n: index) {
   // expected-error @below {{'moe.row_experts' op expects one i32 a row of the groups, got 'tensor<?xi64>'}}
   moe.row_experts %g rows %n : !moe.groups<experts = 4, ragged> -> tensor<?xi64>
