@@ -25,7 +25,8 @@ void buildPlanPipeline(mlir::OpPassManager &pm);
 /// plan -> exec: programs over kernels.
 void buildExecPipeline(mlir::OpPassManager &pm);
 
-/// Registers each as moe-raise, moe-simplify, moe-to-group, moe-to-plan, moe-to-exec.
+/// Registers each as moe-raise, moe-simplify, moe-to-group, moe-to-plan,
+/// moe-to-exec.
 void registerPipelines();
 
 } // namespace moe

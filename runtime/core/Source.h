@@ -42,8 +42,9 @@ struct Source {
 /// Whether there is a folder or a *.gguf.
 bool isCheckpoint(const std::string &path);
 
-/// A folder or a *.gguf is a checkpoint; a file is a package if it begins as one or is
-/// named .moe, and IR otherwise. Errors: FileNotFound, FileUnreadable.
+/// A folder or a *.gguf is a checkpoint; a file is a package if it begins as
+/// one or is named .moe, and IR otherwise. Errors: FileNotFound,
+/// FileUnreadable.
 Result<Source> sourceFromPath(const std::string &path);
 
 /// The input IR as a source: `source` itself, or what a package carries.
