@@ -1,4 +1,4 @@
-//===- Groups.cpp - Groups of rows -----------------------*- C++ -*-===//
+//===- Groups.cpp - Groups of rows ----------------------------------------===//
 //
 // Part of moec, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

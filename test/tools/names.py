@@ -3,7 +3,8 @@
 """Holds the names and the form of the sources to the rules; exits 1 on a breach.
 
   * A pass has one name in four places: moe-fuse-gather is FuseGatherPass, in
-    FuseGather.cpp below the folder of its Passes.td, tested by fuse-gather.mlir.
+    FuseGather.cpp below the folder of its definition, tested by fuse-gather.mlir
+    in the tests of the folder whose Passes.td has it.
   * Passes, ops, attributes and types have a summary, a description and an
     example in it.
   * Nothing is called Utils or Helpers; no .cpp is longer than 600 lines; every
@@ -62,6 +63,8 @@ def check_pass(root, path, name, flag, files):
     if not any(os.path.basename(f) == stem + ".cpp" and f.startswith(folder + "/")
                for f in files):
         breach(f"{path}: {name} has no {stem}.cpp below {folder}/")
+    while folder and f"{folder}/Passes.td" not in files:
+        folder = os.path.dirname(folder)
     test = f"test/{folder}/{kebab(stem)}.mlir"
     if test not in files:
         breach(f"{path}: {name} has no {test}")
