@@ -40,6 +40,8 @@ ROOMS = {
 # mutation are regular expressions; a line that matches nothing is an error.
 EQUIVALENT = [
     ("dialect/plan/Groups.cpp", r"ids\.size\(\)\) >", r"> -> >=", "the bound itself takes 8 GiB of ids to reach"),
+    ("dialect/plan/Groups.cpp", r"int64_t (rows|padding) = 0;|bool over = false;", r"0 -> 1|false -> true", "every layout writes it before it is read"),
+    ("dialect/plan/Groups.cpp", r"\*bound > most", r"> -> >=", "the bound itself takes 8 GiB of rows to reach"),
     ("dialect/semantics/Expr.cpp", r"char buffer\[32\]", r"32 -> \d+", "more than the longest text needs"),
     ("dialect/semantics/QuantFormat.cpp", r"code < N", r"0 -> 1", "code 0 is +0, which the array starts with"),
     ("runtime/reference/Matmul.cpp", r"k(Rows|Columns|Depth) =", r"\d+ -> \d+", "any block size will do"),

@@ -140,6 +140,14 @@ TEST(Groups, AlignedRowsBeginAtMultiples) {
                                   -1, -1, -1}));
 }
 
+TEST(Groups, FullAlignedRowsHaveNoPadding) {
+  Groups groups;
+  ASSERT_EQ(makeGroups(std::vector<int32_t>{0, 0, 0, 0, 1, 1, 1, 1, 1}, 1, 3,
+                       {Kind::Aligned, 4}, groups),
+            std::nullopt);
+  EXPECT_EQ(groups.offsets, (std::vector<int32_t>{0, 4, 12, 12}));
+}
+
 TEST(Groups, PaddedRowsHaveOneCapacity) {
   Groups groups = makeLayout({Kind::Padded, 2});
   EXPECT_EQ(groups.offsets, (std::vector<int32_t>{0, 2, 4, 6}));
@@ -161,6 +169,10 @@ TEST(Groups, DenseRowsAreTokens) {
                        groups),
             "expects a token to have an expert once for dense rows, got expert "
             "1 twice for token 1");
+  EXPECT_EQ(
+      makeGroups(std::vector<int32_t>{1, 1}, 2, 2, {Kind::Dense, 0}, groups),
+      "expects a token to have an expert once for dense rows, got expert "
+      "1 twice for token 0");
 }
 
 TEST(Groups, RowsFitTheirIndices) {
