@@ -155,6 +155,10 @@ public:
   bool within(Expr expr, Expr bound);
   /// Whether expr > 0 is proved, over the reals.
   bool positive(Expr expr);
+  /// Whether an integer is proved to be 1 or more where the guards are 1.
+  bool atLeastOne(Expr expr, llvm::ArrayRef<Expr> guards);
+  /// Whether no two choices of the names give these formulas equal values.
+  bool isInjective(llvm::ArrayRef<Expr> names, llvm::ArrayRef<Expr> values);
 
   /// Formulas grow without bound only where nothing simplifies; then all is
   /// given up.
@@ -174,8 +178,12 @@ private:
   Expr sumOfDelta(Expr variable, Expr body);
   Expr sumOfSupport(Expr variable, Expr body);
   Expr sumOfParts(Expr variable, Expr body);
-  /// The value of `variable` where a is b, or null.
-  Expr solve(Expr variable, Expr equation);
+  /// The value of `variable` where a is b, if there is one at all, or null; it
+  /// is one where `condition` holds.
+  Expr solve(Expr variable, Expr equation, Expr &condition);
+  Expr sumOfRunningCount(Expr variable, Expr body);
+  Expr equalCounts(Expr equation, llvm::ArrayRef<Expr> guards);
+  bool simplifyEquals(llvm::SmallVectorImpl<Expr> &factors);
   bool unify(Expr pattern, Expr variable, Expr expr, Expr &binding);
   Expr fuseSoftmax(llvm::SmallVectorImpl<Expr> &factors);
   bool simplifyGuards(llvm::SmallVectorImpl<Expr> &factors);
@@ -184,6 +192,15 @@ private:
   llvm::DenseMap<uint64_t, llvm::SmallVector<Expr, 1>> unique;
   int64_t lastVariable = 0;
 };
+
+/// The sum of term(i) over i < limit, i in [0, extent): a running count where
+/// the terms are counts.
+struct RunningSum {
+  Expr extent = nullptr, limit = nullptr;
+  /// The index, a free variable, and the term.
+  Expr name = nullptr, term = nullptr;
+};
+std::optional<RunningSum> asRunningSum(Formulas &f, Expr expr);
 
 /// 3 * a as (3, a): the number of a product, and its other factors.
 std::pair<double, llvm::SmallVector<Expr>> splitCoefficient(Expr term);

@@ -39,21 +39,35 @@ Expr ElementView::size(Value tensor, unsigned dimension) {
   return self;
 }
 
+Expr ElementView::mixed(OpFoldResult value) {
+  if (auto attr = dyn_cast<Attribute>(value))
+    return f.integer(cast<IntegerAttr>(attr).getInt());
+  return scalar(cast<Value>(value));
+}
+
 Expr ElementView::computeSize(Value tensor, unsigned dimension) {
   Operation *op = tensor.getDefiningOp();
   Expr unknown = f.size(tensor, dimension);
   if (!op)
     return unknown;
-  auto mixed = [&](OpFoldResult value) -> Expr {
-    if (auto attr = dyn_cast<Attribute>(value))
-      return f.integer(cast<IntegerAttr>(attr).getInt());
-    return scalar(cast<Value>(value));
-  };
   if (auto empty = dyn_cast<tensor::EmptyOp>(op))
     return mixed(empty.getMixedSizes()[dimension]);
-  if (auto linalg = dyn_cast<linalg::LinalgOp>(op))
-    return size(linalg.getDpsInits()[cast<OpResult>(tensor).getResultNumber()],
-                dimension);
+  if (auto linalg = dyn_cast<linalg::LinalgOp>(op)) {
+    Expr known =
+        size(linalg.getDpsInits()[cast<OpResult>(tensor).getResultNumber()],
+             dimension);
+    // At least one row that is read from a tensor of n rows: were it empty,
+    // there would be nothing to read.
+    if (known->is(Kind::Max) && op->getNumRegions() == 1)
+      for (auto extract : op->getRegion(0).front().getOps<tensor::ExtractOp>())
+        for (int64_t dim = 0; dim < extract.getTensor().getType().getRank();
+             ++dim) {
+          Expr rows = size(extract.getTensor(), dim);
+          if (f.max(rows, f.one()) == known)
+            return rows;
+        }
+    return known;
+  }
   if (auto cast = dyn_cast<tensor::CastOp>(op))
     return size(cast.getSource(), dimension);
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
@@ -76,14 +90,28 @@ Expr ElementView::computeSize(Value tensor, unsigned dimension) {
   }
   if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
     return size(insert.getDest(), dimension);
+  if (auto pad = dyn_cast<tensor::PadOp>(op))
+    return f.add({mixed(pad.getMixedLowPad()[dimension]),
+                  size(pad.getSource(), dimension),
+                  mixed(pad.getMixedHighPad()[dimension])});
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
     Expr product = f.one();
     for (int64_t source : collapse.getReassociationIndices()[dimension])
       product = f.mul(product, size(collapse.getSrc(), source));
     return product;
   }
-  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
+    // All of a dimension but for units is that dimension.
+    for (auto [source, group] :
+         llvm::enumerate(expand.getReassociationIndices()))
+      if (llvm::is_contained(group, dimension) &&
+          llvm::all_of(group, [&](int64_t other) {
+            return other == dimension ||
+                   expand.getResultType().getDimSize(other) == 1;
+          }))
+        return size(expand.getSrc(), source);
     return mixed(expand.getMixedOutputShape()[dimension]);
+  }
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return size(loop.getInits()[cast<OpResult>(tensor).getResultNumber()],
                 dimension);
@@ -410,164 +438,12 @@ Expr ElementView::compute(Value tensor, ArrayRef<Expr> indices) {
     return ofInsert(op, indices);
   if (isa<tensor::ConcatOp>(op))
     return ofConcat(op, indices);
+  if (isa<tensor::PadOp>(op))
+    return ofPad(op, indices);
+  if (isa<tensor::FromElementsOp>(op))
+    return ofElements(op, indices);
   StringRef name = op->getName().getStringRef();
   if (name.starts_with("tm_tensor.") || name.starts_with("iree_linalg_ext."))
     return ofFrontEnd(op, number, indices);
   return nullptr;
-}
-
-Expr ElementView::ofConstant(Operation *op, ArrayRef<Expr> indices) {
-  auto dense =
-      dyn_cast<DenseElementsAttr>(cast<arith::ConstantOp>(op).getValue());
-  if (!dense || !dense.getElementType().isIntOrFloat())
-    return nullptr;
-  bool isFloat = isa<FloatType>(dense.getElementType());
-  auto valueOf = [&](unsigned index) {
-    if (isFloat)
-      return (*(dense.getValues<APFloat>().begin() + index)).convertToDouble();
-    APInt number = *(dense.getValues<APInt>().begin() + index);
-    return number.getBitWidth() == 1
-               ? static_cast<double>(number.getZExtValue())
-               : static_cast<double>(number.getSExtValue());
-  };
-  auto semantics = [&](APFloat value) {
-    bool loses;
-    value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &loses);
-    return value.convertToDouble();
-  };
-  if (dense.isSplat())
-    return isFloat ? f.number(semantics(dense.getSplatValue<APFloat>()))
-                   : f.number(valueOf(0));
-  // [0, 1, 2, ...]
-  if (!isFloat && dense.getType().getRank() == 1) {
-    bool counts = true;
-    for (int64_t index = 0; index < dense.getNumElements() && counts; ++index)
-      counts = valueOf(index) == index;
-    if (counts)
-      return indices[0];
-  }
-  return nullptr;
-}
-
-Expr ElementView::ofReshape(Operation *op, ArrayRef<Expr> indices) {
-  bool expands = isa<tensor::ExpandShapeOp>(op);
-  Value source = op->getOperand(0), result = op->getResult(0);
-  SmallVector<ReassociationIndices> groups =
-      expands ? cast<tensor::ExpandShapeOp>(op).getReassociationIndices()
-              : cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
-  SmallVector<Expr> sourceIndices;
-  if (expands) {
-    for (const ReassociationIndices &group : groups) {
-      Expr flat = f.zero();
-      for (int64_t dim : group)
-        flat = f.add(f.mul(flat, size(result, dim)), indices[dim]);
-      sourceIndices.push_back(flat);
-    }
-    return element(source, sourceIndices);
-  }
-  sourceIndices.resize(cast<RankedTensorType>(source.getType()).getRank());
-  for (Expr &index : sourceIndices)
-    index = f.zero();
-  for (auto [position, group] : llvm::enumerate(groups)) {
-    Expr rest = indices[position];
-    // The last of several sizes above 1 needs no remainder.
-    for (auto [nth, dim] : llvm::enumerate(llvm::reverse(group))) {
-      Expr extent = size(source, dim);
-      bool isOutermost = nth + 1 == group.size();
-      sourceIndices[dim] = isOutermost ? rest : f.remainder(rest, extent);
-      rest = f.quotient(rest, extent);
-    }
-    // Outer sizes of 1 leave nothing to divide.
-    for (int64_t dim : group)
-      if (size(source, dim)->isNumber(1))
-        sourceIndices[dim] = f.zero();
-  }
-  return element(source, sourceIndices);
-}
-
-Expr ElementView::ofSlice(Operation *op, ArrayRef<Expr> indices) {
-  auto slice = cast<tensor::ExtractSliceOp>(op);
-  auto mixed = [&](OpFoldResult value) -> Expr {
-    if (auto attr = dyn_cast<Attribute>(value))
-      return f.integer(cast<IntegerAttr>(attr).getInt());
-    return scalar(cast<Value>(value));
-  };
-  llvm::SmallBitVector dropped = slice.getDroppedDims();
-  SmallVector<Expr> source;
-  unsigned kept = 0;
-  for (auto [dim, offset, stride] :
-       llvm::enumerate(slice.getMixedOffsets(), slice.getMixedStrides())) {
-    Expr index = dropped.test(dim) ? f.zero() : indices[kept++];
-    source.push_back(f.add(mixed(offset), f.mul(index, mixed(stride))));
-  }
-  return element(slice.getSource(), source);
-}
-
-Expr ElementView::ofInsert(Operation *op, ArrayRef<Expr> indices) {
-  auto insert = cast<tensor::InsertSliceOp>(op);
-  auto mixed = [&](OpFoldResult value) -> Expr {
-    if (auto attr = dyn_cast<Attribute>(value))
-      return f.integer(cast<IntegerAttr>(attr).getInt());
-    return scalar(cast<Value>(value));
-  };
-  if (!insert.hasUnitStride())
-    return nullptr;
-  llvm::SmallBitVector dropped = insert.getDroppedDims();
-  SmallVector<Expr> inner;
-  Expr inside = f.one();
-  for (auto [dim, offset, size] :
-       llvm::enumerate(insert.getMixedOffsets(), insert.getMixedSizes())) {
-    Expr start = mixed(offset), count = mixed(size);
-    Expr index = f.sub(indices[dim], start);
-    if (start->isNumber(0)) {
-      inside = f.mul(inside, f.less(indices[dim], count));
-    } else if (count->isNumber(1)) {
-      inside = f.mul(inside, f.equal(indices[dim], start));
-      index = f.zero();
-    } else {
-      inside = f.mul(inside, f.mul(f.negation(f.less(indices[dim], start)),
-                                   f.less(index, count)));
-    }
-    if (!dropped.test(dim))
-      inner.push_back(index);
-  }
-  if (inside->isNumber(1))
-    return element(insert.getSource(), inner);
-  return f.select(inside, element(insert.getSource(), inner),
-                  element(insert.getDest(), indices));
-}
-
-Expr ElementView::ofConcat(Operation *op, ArrayRef<Expr> indices) {
-  auto concat = cast<tensor::ConcatOp>(op);
-  uint64_t dim = concat.getDim();
-  SmallVector<Expr> inner(indices);
-  // From the last part backwards, so that each test sees only what is before.
-  SmallVector<std::pair<Expr, Value>> parts;
-  Expr start = f.zero();
-  for (Value input : concat.getInputs()) {
-    parts.push_back({start, input});
-    start = f.add(start, size(input, dim));
-  }
-  // A stack of one function's values is the function.
-  SmallVector<Expr> stacked;
-  for (auto [begin, input] : parts)
-    if (size(input, dim)->isNumber(1)) {
-      inner[dim] = f.zero();
-      stacked.push_back(element(input, inner));
-    }
-  if (stacked.size() == parts.size())
-    if (Expr function = f.interpolate(stacked, indices[dim]))
-      return function;
-  Expr result = nullptr;
-  for (auto [begin, input] : llvm::reverse(parts)) {
-    Expr length = size(input, dim);
-    inner[dim] = f.sub(indices[dim], begin);
-    if (length->isNumber(1))
-      inner[dim] = f.zero();
-    Expr value = element(input, inner);
-    result = result ? f.select(f.less(indices[dim], f.add(begin, length)),
-                               value, result)
-                    : value;
-  }
-  return result;
 }

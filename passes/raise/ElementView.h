@@ -49,11 +49,16 @@ private:
   Expr affine(mlir::AffineExpr expr, llvm::ArrayRef<Expr> dims,
               llvm::ArrayRef<Expr> symbols);
 
+  Expr mixed(mlir::OpFoldResult value);
+  // ShapeView.cpp
   Expr ofConstant(mlir::Operation *op, llvm::ArrayRef<Expr> indices);
   Expr ofReshape(mlir::Operation *op, llvm::ArrayRef<Expr> indices);
   Expr ofSlice(mlir::Operation *op, llvm::ArrayRef<Expr> indices);
   Expr ofInsert(mlir::Operation *op, llvm::ArrayRef<Expr> indices);
   Expr ofConcat(mlir::Operation *op, llvm::ArrayRef<Expr> indices);
+  Expr ofPad(mlir::Operation *op, llvm::ArrayRef<Expr> indices);
+  Expr ofElements(mlir::Operation *op, llvm::ArrayRef<Expr> indices);
+  // LoopView.cpp
   Expr ofLinalg(mlir::linalg::LinalgOp op, unsigned result,
                 llvm::ArrayRef<Expr> indices);
   Expr ofReduction(mlir::linalg::LinalgOp op, unsigned result, Scope &scope,

@@ -349,6 +349,13 @@ std::pair<double, double> Formulas::range(Expr expr) {
     auto times = [](double count, double value) {
       return count == 0 || value == 0 ? 0 : count * value;
     };
+    // Those before a limit are no more than it; the limit names no index of
+    // this sum, as it would not be a bound.
+    for (Expr factor : factors(expr->args[1]))
+      if (factor->is(Kind::Less) && factor->args[0]->is(Kind::Variable) &&
+          factor->args[0]->id ==
+              -static_cast<int64_t>(expr->args[1]->height) - 1)
+        many = std::min(many, std::max(0.0, range(factor->args[1]).second));
     return {low >= 0 ? 0 : times(many, low), high <= 0 ? 0 : times(many, high)};
   }
   case Kind::Quotient: {

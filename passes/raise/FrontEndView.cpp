@@ -230,10 +230,14 @@ Expr ElementView::ofScatter(Operation *op, ArrayRef<Expr> indices) {
     Expr value = f.substitute(added, update, element(updates, at));
     return f.add(init, total(f.mul(hit, value)));
   }
-  // Setting is adding only if no two updates meet: their count is 0 or 1.
+  // Setting is adding only if no two updates meet.
   Expr hits = total(hit);
-  Expr value = total(f.mul(hit, element(updates, at)));
-  if (!hits->boolean)
+  SmallVector<Expr> moved;
+  for (Expr target : targets)
+    if (target)
+      moved.push_back(target);
+  if (!hits->boolean && !f.isInjective(names, moved))
     return nullptr;
-  return f.select(hits, value, init);
+  Expr value = total(f.mul(hit, element(updates, at)));
+  return init->isNumber(0) ? value : f.select(hits, value, init);
 }

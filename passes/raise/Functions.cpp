@@ -85,6 +85,11 @@ Expr Formulas::min(Expr a, Expr b) {
     return a;
   if (highB <= lowA)
     return b;
+  // No more can be counted than there are.
+  for (auto [count, limit] : {std::pair(a, b), std::pair(b, a)})
+    if (count->is(Kind::Sum) && count->args[1]->boolean &&
+        count->args[0] == limit)
+      return count;
   Node node{Kind::Min};
   node.args = {a, b};
   node.integer = a->integer && b->integer;
@@ -146,6 +151,34 @@ Expr Formulas::equal(Expr a, Expr b) {
       a = add(left);
       b = add(right);
     }
+    for (auto [x, y] : {std::pair(a, b), std::pair(b, a)}) {
+      // A masked number is not 0 only where the mask is 1.
+      if (x->is(Kind::Mul) && (range(y).first > 0 || range(y).second < 0))
+        for (Expr mask : x->args)
+          if (mask->boolean) {
+            SmallVector<Expr> others(factors(x));
+            others.erase(llvm::find(others, mask));
+            return mul(mask, equal(mul(others), y));
+          }
+      if (x->is(Kind::Select)) {
+        Expr first = equal(x->args[1], y), second = equal(x->args[2], y);
+        if (second->isNumber(0))
+          return mul(x->args[0], first);
+        if (first->isNumber(0))
+          return mul(negation(x->args[0]), second);
+      }
+      // n * c + r == n * d + s, with r and s below n.
+      for (Expr term : terms(x))
+        for (Expr unit : factors(term)) {
+          if (!unit->is(Kind::Size))
+            continue;
+          Expr lowX = nullptr, lowY = nullptr;
+          auto highX = splitByFactor(x, unit, lowX);
+          auto highY = splitByFactor(y, unit, lowY);
+          if (within(lowX, unit) && within(lowY, unit))
+            return mul(equal(add(*highX), add(*highY)), equal(lowX, lowY));
+        }
+    }
   }
   Node node{Kind::Equal};
   node.args = {a, b};
@@ -154,6 +187,7 @@ Expr Formulas::equal(Expr a, Expr b) {
 }
 
 Expr Formulas::less(Expr a, Expr b) {
+
   auto [lowA, highA] = range(a);
   auto [lowB, highB] = range(b);
   if (highA < lowB)
@@ -164,6 +198,37 @@ Expr Formulas::less(Expr a, Expr b) {
     return one();
   if (b->isNumber(1) && a->integer && lowA >= 0)
     return equal(a, zero());
+  // Numbers stand on one side.
+  if (a->integer && b->integer)
+    for (auto [x, y] : {std::pair(a, b), std::pair(b, a)})
+      if (x->is(Kind::Constant) && y->is(Kind::Add))
+        for (Expr term : y->args)
+          if (term->is(Kind::Constant))
+            return less(sub(a, term), sub(b, term));
+  // Rows of k slots in their order: an earlier row, or in this row an earlier
+  // slot.
+  if (a->integer && b->integer)
+    for (Expr x : {a, b})
+      for (Expr term : terms(x))
+        for (Expr unit : factors(term)) {
+          bool isUnit = unit->is(Kind::Size) ||
+                        (unit->is(Kind::Constant) && unit->number > 1);
+          if (!isUnit || !term->is(Kind::Mul))
+            continue;
+          auto splits = [&](Expr e) {
+            Expr rest = nullptr;
+            auto high = splitByFactor(e, unit, rest);
+            return e->is(Kind::Variable) || (high && within(rest, unit));
+          };
+          if (splits(a) && splits(b)) {
+            Expr rowA = quotient(a, unit), rowB = quotient(b, unit);
+            if (rowA == rowB)
+              continue;
+            return add(less(rowA, rowB),
+                       mul(equal(rowA, rowB),
+                           less(remainder(a, unit), remainder(b, unit))));
+          }
+        }
   // 0 < a for something that is 0 or positive.
   if (a->isNumber(0) && b->boolean)
     return b;
@@ -181,6 +246,46 @@ Expr Formulas::less(Expr a, Expr b) {
     }
     if (tests.size() == b->args.size())
       return mul(tests);
+  }
+  // Something of what is 0 or positive is positive.
+  if (a->isNumber(0) && b->is(Kind::Sum) && !b->integer) {
+    auto [name, term] = open(b);
+    Expr test = less(a, term);
+    bool isTest = true;
+    for (Expr factor : factors(term))
+      isTest &= factor->boolean || positive(factor);
+    if (isTest)
+      return less(a, sum(name, test));
+  }
+  if (a->isNumber(0) && b->is(Kind::Add)) {
+    SmallVector<Expr> none;
+    for (Expr term : b->args) {
+      Expr test = less(a, term);
+      bool isTest = !term->is(Kind::Constant) || term->number >= 0;
+      for (Expr factor : factors(term))
+        isTest &= factor->boolean || positive(factor);
+      if (isTest)
+        none.push_back(negation(test));
+    }
+    if (none.size() == b->args.size())
+      return negation(mul(none));
+  }
+  // A row that is counted is below the count of all, and so is its place.
+  if (b->is(Kind::Sum))
+    if (auto count = asRunningSum(*this, a);
+        count && count->extent == b->args[0] && count->term->boolean &&
+        within(count->limit, count->extent)) {
+      auto [name, term] = open(b);
+      if (substitute(term, name, count->name) == count->term &&
+          substitute(term, name, count->limit)->isNumber(1))
+        return one();
+    }
+  if (b->is(Kind::Sum) && a->is(Kind::Place) && b->args[0] == a->args[0]) {
+    auto [name, key] = open(a);
+    auto [other, held] = open(b);
+    if (key->boolean && held->boolean &&
+        substitute(negation(key), name, other) == held)
+      return substitute(held, other, a->args[2]);
   }
   if (a->isNumber(0) && b->integer && b->is(Kind::Sum) && range(b).first >= 0)
     return negation(equal(b, zero()));
@@ -220,6 +325,13 @@ Expr Formulas::negation(Expr a) {
     return a->number == 0 ? one() : zero();
   if (a->is(Kind::Not))
     return a->args[0];
+  // Whole numbers on both sides of a number.
+  if (a->is(Kind::Less) && a->args[0]->integer && a->args[1]->integer) {
+    if (a->args[0]->is(Kind::Constant))
+      return less(a->args[1], add(a->args[0], one()));
+    if (a->args[1]->is(Kind::Constant))
+      return less(sub(a->args[1], one()), a->args[0]);
+  }
   Node node{Kind::Not};
   node.args = {a};
   node.integer = node.boolean = true;

@@ -202,6 +202,21 @@ Expr ElementView::ofReduction(linalg::LinalgOp op, unsigned result,
       term = f.sum(loop, term);
     return f.add(inits[result], term);
   }
+  // not (not a and not so far): whether any is.
+  if (mine->is(Kind::Not) && mine->args[0]->is(Kind::Mul) &&
+      inits[result]->isNumber(0)) {
+    SmallVector<Expr> tests;
+    for (Expr factor : mine->args[0]->args)
+      if (factor != f.negation(name))
+        tests.push_back(factor);
+    Expr any = f.negation(f.mul(tests));
+    if (tests.size() == mine->args[0]->args.size() || holds(any) ||
+        !any->boolean)
+      return nullptr;
+    for (Expr loop : llvm::reverse(reduced))
+      any = f.sum(loop, any);
+    return f.less(f.zero(), any);
+  }
   if (reduced.size() != 1)
     return nullptr;
   Expr loop = reduced[0];

@@ -184,6 +184,8 @@ bool LayerRaiser::raise(OpResult root) {
   for (unsigned dim : wide)
     indices[dim] = f.variable(view.size(root, dim));
   Expr value = view.element(root, indices);
+  if (getenv("MOE_DUMP"))
+    llvm::errs() << root.getLoc() << " = " << f.text(value) << "\n\n";
   if (f.exhausted())
     return false;
   for (bool swapped : {false, true}) {

@@ -232,75 +232,6 @@ Expr Formulas::fuseSoftmax(llvm::SmallVectorImpl<Expr> &factors) {
   return nullptr;
 }
 
-/// Drops factors that others imply. True if something changed.
-bool Formulas::simplifyGuards(llvm::SmallVectorImpl<Expr> &factors) {
-  for (Expr &guard : factors) {
-    // [a == c] lets c stand for a, and [a == i] for a name i.
-    if (guard->is(Kind::Equal)) {
-      for (unsigned side : {0u, 1u}) {
-        Expr from = guard->args[side], to = guard->args[1 - side];
-        if (!to->is(Kind::Constant) || from->is(Kind::Constant))
-          continue;
-        bool changed = false;
-        for (Expr &other : factors)
-          if (&other != &guard && other->boolean && contains(other, from)) {
-            Expr next = substitute(other, from, to);
-            changed |= next != other;
-            other = next;
-          }
-        if (changed)
-          return true;
-      }
-    }
-    // not [a < b] and [a < b + 1] are [a == b].
-    if (guard->is(Kind::Not) && guard->args[0]->is(Kind::Less)) {
-      Expr a = guard->args[0]->args[0], b = guard->args[0]->args[1];
-      for (Expr &other : factors)
-        if (other->is(Kind::Less) && other->args[0] == a &&
-            other->args[1] == add(b, one()) && a->integer && b->integer) {
-          other = equal(a, b);
-          guard = one();
-          return true;
-        }
-    }
-    // not [v == 0] and v < n times what is 0 there anyway.
-    if (guard->is(Kind::Not) && guard->args[0]->is(Kind::Equal)) {
-      Expr test = guard->args[0];
-      for (unsigned side : {0u, 1u}) {
-        Expr name = test->args[side], value = test->args[1 - side];
-        if (!name->is(Kind::Variable) || name->id < 0)
-          continue;
-        for (Expr other : factors)
-          if (other != guard && other->dependsOn(name) &&
-              substitute(other, name, value)->isNumber(0)) {
-            guard = one();
-            return true;
-          }
-      }
-      // not [a == c] next to [a == d].
-      for (Expr other : factors)
-        if (other->is(Kind::Equal))
-          for (unsigned side : {0u, 1u})
-            for (unsigned otherSide : {0u, 1u})
-              if (test->args[side] == other->args[otherSide]) {
-                Expr same =
-                    equal(test->args[1 - side], other->args[1 - otherSide]);
-                if (same->isNumber(0)) {
-                  guard = one();
-                  return true;
-                }
-              }
-    }
-    if (guard->is(Kind::Not))
-      for (Expr &other : factors)
-        if (other == guard->args[0]) {
-          guard = zero();
-          return true;
-        }
-  }
-  return false;
-}
-
 Expr Formulas::mul(ArrayRef<Expr> all) {
   double constant = 1;
   SmallVector<Expr> factors;
@@ -317,7 +248,7 @@ Expr Formulas::mul(ArrayRef<Expr> all) {
   if (constant == 0)
     return zero();
   if (factors.size() > 1 && !exhausted()) {
-    if (simplifyGuards(factors)) {
+    if (simplifyGuards(factors) || simplifyEquals(factors)) {
       factors.push_back(number(constant));
       return mul(factors);
     }

@@ -27,13 +27,14 @@ using llvm::SmallVector;
 // Sums
 //===----------------------------------------------------------------------===//
 
-Expr Formulas::solve(Expr variable, Expr equation) {
+Expr Formulas::solve(Expr variable, Expr equation, Expr &condition) {
   if (!equation->is(Kind::Equal))
     return nullptr;
   Expr extent = variable->args[0];
+  condition = one();
   for (unsigned side : {0u, 1u}) {
     Expr a = equation->args[side], b = equation->args[1 - side];
-    if (b->dependsOn(variable))
+    if (b->dependsOn(variable) || !b->integer)
       continue;
     Expr value = nullptr;
     if (a == variable)
@@ -41,7 +42,7 @@ Expr Formulas::solve(Expr variable, Expr equation) {
     // A permutation at the variable.
     else if ((a->is(Kind::Order) || a->is(Kind::Place)) &&
              a->args[2] == variable && !a->args[1]->dependsOn(variable)) {
-      if (a->args[0] != extent || !within(b, extent))
+      if (!within(b, a->args[0]))
         continue;
       auto [name, key] = open(a);
       value = a->is(Kind::Order) ? place(name, key, b) : order(name, key, b);
@@ -53,15 +54,22 @@ Expr Formulas::solve(Expr variable, Expr equation) {
     }
     if (value && within(value, extent))
       return value;
+    // A pick runs over its own experts: a sum over fewer is one that still
+    // grows, of a loop that was unrolled.
+    if (value && !value->is(Kind::Pick) && range(value).first >= 0) {
+      condition = less(value, extent);
+      return value;
+    }
   }
   return nullptr;
 }
 
 /// A factor [variable == a] makes the sum one term.
 Expr Formulas::sumOfDelta(Expr variable, Expr body) {
+  Expr condition = nullptr;
   for (Expr factor : factors(body))
-    if (Expr value = solve(variable, factor))
-      return substitute(body, variable, value);
+    if (Expr value = solve(variable, factor, condition))
+      return mul(condition, substitute(body, variable, value));
   return nullptr;
 }
 
@@ -82,7 +90,10 @@ static bool fixes(Formulas &f, Expr part, Expr variable,
 /// Sums of products in which other sums fix the variable change places with
 /// them.
 Expr Formulas::sumOfParts(Expr variable, Expr body) {
-  auto solver = [this](Expr v, Expr e) { return solve(v, e); };
+  auto solver = [this](Expr v, Expr e) {
+    Expr condition = nullptr;
+    return solve(v, e, condition);
+  };
   auto isFixed = [&](Expr part) {
     return fixes(*this, part, variable, solver);
   };
@@ -194,6 +205,25 @@ Expr Formulas::sum(Expr variable, Expr body) {
   }
   if (Expr fixed = sumOfDelta(variable, body))
     return fixed;
+  if (Expr listed = sumOfRunningCount(variable, body))
+    return listed;
+  // Counts of alternatives are counts of each.
+  if (body->integer)
+    for (Expr factor : factors(body)) {
+      if (!factor->is(Kind::Add) ||
+          (factor != body && !llvm::all_of(factor->args, [](Expr term) {
+             return term->boolean;
+           })))
+        continue;
+      SmallVector<Expr> others(factors(body)), sums;
+      others.erase(llvm::find(others, factor));
+      for (Expr term : factor->args) {
+        others.push_back(term);
+        sums.push_back(sum(variable, mul(others)));
+        others.pop_back();
+      }
+      return add(sums);
+    }
   // #{v : v < a} and #{v : v + 1 <= a} are a, if a is no more than the extent.
   {
     Expr limit = nullptr;
@@ -209,22 +239,20 @@ Expr Formulas::sum(Expr variable, Expr body) {
   }
 
   // An index that is only used in two parts is two indices; a permuted one is
-  // as good as the plain one.
+  // as good as the plain one, and the first of a list are those it lists.
   Expr unit = nullptr, permuted = nullptr;
+  auto divides = [&](Expr part) {
+    Expr rest = nullptr;
+    if (extent->is(Kind::Constant) && part->is(Kind::Constant))
+      return std::fmod(extent->number, part->number) == 0;
+    return splitByFactor(extent, part, rest) && rest->isNumber(0);
+  };
   walk(body, [&](Expr node) {
-    if ((node->is(Kind::Quotient) || node->is(Kind::Remainder)) &&
-        node->args[0] == variable && !unit) {
-      Expr rest = nullptr;
-      if (extent->is(Kind::Constant) && node->args[1]->is(Kind::Constant)) {
-        if (std::fmod(extent->number, node->args[1]->number) == 0)
-          unit = node->args[1];
-      } else if (splitByFactor(extent, node->args[1], rest) &&
-                 rest->isNumber(0)) {
-        unit = node->args[1];
-      }
-    }
+    bool isPart = node->is(Kind::Quotient) || node->is(Kind::Remainder);
+    if (isPart && node->args[0] == variable && !unit && divides(node->args[1]))
+      unit = node->args[1];
     if ((node->is(Kind::Order) || node->is(Kind::Place)) &&
-        node->args[2] == variable && node->args[0] == extent && !permuted)
+        node->args[2] == variable && !permuted)
       permuted = node;
   });
   if (unit) {
@@ -235,10 +263,16 @@ Expr Formulas::sum(Expr variable, Expr body) {
     return sum(outer, sum(inner, substitute(body, variable, whole)));
   }
   if (permuted && !permuted->args[1]->dependsOn(variable)) {
-    Expr plain = this->variable(extent);
+    Expr plain = this->variable(permuted->args[0]);
     Expr replaced = substitute(body, permuted, plain);
-    if (!replaced->dependsOn(variable))
-      return sum(plain, replaced);
+    if (!replaced->dependsOn(variable)) {
+      if (plain->args[0] == extent)
+        return sum(plain, replaced);
+      auto [name, key] = open(permuted);
+      Expr held = key->boolean ? negation(key) : zero();
+      if (permuted->is(Kind::Order) && sum(name, held) == extent)
+        return sum(plain, mul(substitute(held, name, plain), replaced));
+    }
   }
   if (Expr parts = sumOfParts(variable, body))
     return parts;
@@ -326,6 +360,14 @@ Expr Formulas::order(Expr variable, Expr key, Expr at) {
   }
   if (key == variable)
     return at;
+  // The place of what is held among what is held.
+  if (key->boolean)
+    if (auto count = asRunningSum(*this, at);
+        count && count->extent == variable->args[0] &&
+        within(count->limit, count->extent) &&
+        substitute(key, variable, count->name) == negation(count->term) &&
+        substitute(count->term, count->name, count->limit)->isNumber(1))
+      return count->limit;
   Expr result = makeBinder(Kind::Order, variable, key, at);
   if (at->is(Kind::Place) && at->args[0] == result->args[0] &&
       at->args[1] == result->args[1])

@@ -1,0 +1,284 @@
+//===- Counts.cpp - Running counts as places ------------------------------===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Buckets of experts give each row the number of rows before it as its place,
+// and lists of what a mask holds do the same. A running count grows at every
+// row that it counts, so such a place belongs to one row: that is all that
+// makes a bucket the same as its rows, and a list the same as its mask.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/raise/Element.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <cmath>
+
+using namespace moe::raise;
+using llvm::ArrayRef;
+using llvm::SmallVector;
+
+std::optional<RunningSum> moe::raise::asRunningSum(Formulas &f, Expr expr) {
+  if (!expr->is(Kind::Sum))
+    return std::nullopt;
+  auto [name, body] = f.open(expr);
+  for (Expr factor : Formulas::factors(body)) {
+    if (!factor->is(Kind::Less) || factor->args[0] != name ||
+        factor->args[1]->dependsOn(name))
+      continue;
+    SmallVector<Expr> others(Formulas::factors(body));
+    others.erase(llvm::find(others, factor));
+    return RunningSum{expr->args[0], factor->args[1], name, f.mul(others)};
+  }
+  return std::nullopt;
+}
+
+/// `sum` over all, with the name of another sum over the same; null if it is
+/// none.
+static Expr termOf(Formulas &f, Expr sum, const RunningSum &like) {
+  if (!sum->is(Kind::Sum) || sum->args[0] != like.extent)
+    return nullptr;
+  auto [name, body] = f.open(sum);
+  return f.substitute(body, name, like.name);
+}
+
+//===----------------------------------------------------------------------===//
+// Proofs
+//===----------------------------------------------------------------------===//
+
+bool Formulas::atLeastOne(Expr expr, ArrayRef<Expr> guards) {
+  if (llvm::is_contained(guards, expr) || range(expr).first >= 1)
+    return true;
+  switch (expr->kind) {
+  case Kind::Mul:
+    return llvm::all_of(expr->args,
+                        [&](Expr arg) { return atLeastOne(arg, guards); });
+  case Kind::Add:
+    return llvm::all_of(expr->args,
+                        [&](Expr arg) { return range(arg).first >= 0; }) &&
+           llvm::any_of(expr->args,
+                        [&](Expr arg) { return atLeastOne(arg, guards); });
+  case Kind::Not:
+    // Any of several: not all are not.
+    return expr->args[0]->is(Kind::Mul) &&
+           llvm::any_of(expr->args[0]->args, [&](Expr arg) {
+             return atLeastOne(negation(arg), guards);
+           });
+  case Kind::Sum: {
+    if (range(expr->args[1]).first < 0)
+      return false;
+    // One term is enough: at a rank or an index that the guards speak of.
+    auto [name, body] = open(expr);
+    llvm::SmallSetVector<Expr, 8> candidates;
+    for (Expr guard : guards)
+      walk(guard, [&](Expr node) {
+        if (node->is(Kind::Pick))
+          candidates.insert(node->args[2]);
+        else if (node->is(Kind::Variable) && node->id > 0)
+          candidates.insert(node);
+      });
+    return llvm::any_of(candidates, [&](Expr at) {
+      // Names of inner binders mean nothing here.
+      bool isFree = true;
+      walk(at, [&](Expr node) {
+        isFree &= !node->is(Kind::Variable) || node->id > 0;
+      });
+      return isFree && within(at, name->args[0]) &&
+             atLeastOne(substitute(body, name, at), guards);
+    });
+  }
+  default:
+    return false;
+  }
+}
+
+/// What [a == b] of two counts says where the guards hold: an equation of what
+/// they count up to, 0, or null if nothing is known.
+Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
+  Expr a = equation->args[0], b = equation->args[1];
+  auto holdsCounts = [&](Expr e) {
+    return llvm::any_of(terms(e), [](Expr term) {
+      return llvm::any_of(factors(term),
+                          [](Expr factor) { return factor->is(Kind::Sum); });
+    });
+  };
+  if (!a->integer || !b->integer || (!holdsCounts(a) && !holdsCounts(b)))
+    return nullptr;
+  // What the guards say is equal is one.
+  SmallVector<std::pair<Expr, Expr>> same;
+  for (Expr guard : guards)
+    if (guard->is(Kind::Equal)) {
+      Expr to = guard->args[0], from = guard->args[1];
+      if (to->ordinal > from->ordinal || from->is(Kind::Constant))
+        std::swap(to, from);
+      same.push_back({from, to});
+    }
+  auto unified = [&](Expr e) {
+    for (auto [from, to] : same)
+      if (contains(e, from) && !contains(to, from))
+        e = substitute(e, from, to);
+    return e;
+  };
+  a = unified(a);
+  b = unified(b);
+  SmallVector<Expr> more, fewer;
+  Expr difference = sub(a, b);
+  if (!holdsCounts(difference))
+    return equal(a, b);
+  for (Expr term : terms(difference)) {
+    double coefficient = splitCoefficient(term).first;
+    (coefficient < 0 ? fewer : more)
+        .push_back(coefficient < 0 ? neg(term) : term);
+  }
+  SmallVector<Expr> known(guards);
+  for (Expr guard : guards)
+    known.push_back(unified(guard));
+  auto counted = [&](const RunningSum &sum) {
+    Expr at = substitute(sum.term, sum.name, sum.limit);
+    return range(sum.term).first >= 0 && sum.term->integer &&
+           within(sum.limit, sum.extent) &&
+           (atLeastOne(at, known) || atLeastOne(unified(at), known));
+  };
+  // Whether both count the same, and each what it runs up to.
+  auto areAlike = [&](Expr x, Expr y, RunningSum &first, RunningSum &second) {
+    auto one = asRunningSum(*this, x), other = asRunningSum(*this, y);
+    if (!one || !other || one->extent != other->extent ||
+        substitute(other->term, other->name, one->name) != one->term)
+      return false;
+    first = *one;
+    second = *other;
+    return true;
+  };
+  RunningSum x, y;
+  if (more.size() == 1 && fewer.size() == 1 &&
+      areAlike(more[0], fewer[0], x, y) && counted(x) && counted(y))
+    return equal(x.limit, y.limit);
+  // What runs up to a row that it counts is below the count of all.
+  for (auto [low, high] :
+       {std::pair(&more, &fewer), std::pair(&fewer, &more)}) {
+    if (low->size() != 1 ||
+        llvm::any_of(*high, [&](Expr e) { return range(e).first < 0; }))
+      continue;
+    auto running = asRunningSum(*this, low->front());
+    if (running && counted(*running))
+      for (Expr total : *high)
+        if (termOf(*this, total, *running) == running->term)
+          return zero();
+  }
+  // Choices in the order of their ranks: all of the ranks before, and of this
+  // one those before.
+  if (more.size() == 2 && fewer.size() == 2)
+    for (unsigned p : {0u, 1u})
+      for (unsigned q : {0u, 1u}) {
+        RunningSum ranks, otherRanks;
+        auto rows = asRunningSum(*this, more[1 - p]),
+             otherRows = asRunningSum(*this, fewer[1 - q]);
+        if (!rows || !otherRows ||
+            !areAlike(more[p], fewer[q], ranks, otherRanks) ||
+            !within(ranks.limit, ranks.extent) ||
+            !within(otherRanks.limit, ranks.extent))
+          continue;
+        auto total = [&](Expr rank) {
+          return substitute(ranks.term, ranks.name, rank);
+        };
+        if (sum(rows->name, rows->term) == total(ranks.limit) &&
+            sum(otherRows->name, otherRows->term) == total(otherRanks.limit) &&
+            rows->extent == otherRows->extent && counted(*rows) &&
+            counted(*otherRows) && range(ranks.term).first >= 0)
+          return mul(equal(ranks.limit, otherRanks.limit),
+                     equal(rows->limit, otherRows->limit));
+      }
+  return nullptr;
+}
+
+bool Formulas::isInjective(ArrayRef<Expr> names, ArrayRef<Expr> values) {
+  // A name that is used in parts is its parts.
+  for (auto [index, name] : llvm::enumerate(names)) {
+    Expr unit = nullptr, rest = nullptr;
+    for (Expr value : values)
+      walk(value, [&, name = name](Expr node) {
+        if ((node->is(Kind::Quotient) || node->is(Kind::Remainder)) &&
+            node->args[0] == name && !unit)
+          unit = node->args[1];
+      });
+    if (!unit)
+      continue;
+    Expr high = nullptr;
+    if (name->args[0]->is(Kind::Constant) && unit->is(Kind::Constant)) {
+      double count = name->args[0]->number / unit->number;
+      if (count == std::floor(count))
+        high = number(count);
+    } else if (auto split = splitByFactor(name->args[0], unit, rest);
+               split && rest->isNumber(0)) {
+      high = add(*split);
+    }
+    if (!high)
+      continue;
+    Expr outer = variable(high), inner = variable(unit);
+    SmallVector<Expr> parts(names), inParts;
+    parts[index] = outer;
+    parts.push_back(inner);
+    for (Expr value : values)
+      inParts.push_back(substitute(value, name, add(mul(unit, outer), inner)));
+    return isInjective(parts, inParts);
+  }
+  SmallVector<Expr> others, same;
+  for (Expr name : names)
+    others.push_back(variable(name->args[0]));
+  for (Expr value : values) {
+    Expr other = value;
+    for (auto [name, fresh] : llvm::zip_equal(names, others))
+      other = substitute(other, name, fresh);
+    same.push_back(equal(value, other));
+  }
+  Expr met = mul(same);
+  return llvm::all_of(llvm::zip_equal(names, others), [&](auto pair) {
+    auto [name, fresh] = pair;
+    return name->args[0]->isNumber(1) ||
+           mul(met, negation(equal(name, fresh)))->isNumber(0);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Lists
+//===----------------------------------------------------------------------===//
+
+/// A sum over v of [v is held] * [those held before v == p] * term(v) is the
+/// term at the p-th that is held, if there are so many.
+Expr Formulas::sumOfRunningCount(Expr variable, Expr body) {
+  for (Expr factor : factors(body)) {
+    if (!factor->is(Kind::Equal))
+      continue;
+    for (unsigned side : {0u, 1u}) {
+      Expr place = factor->args[1 - side];
+      auto count = asRunningSum(*this, factor->args[side]);
+      if (!count || count->limit != variable || !count->term->boolean ||
+          count->extent != variable->args[0] ||
+          count->term->dependsOn(variable) || place->dependsOn(variable) ||
+          !place->integer || range(place).first < 0)
+        continue;
+      Expr held = substitute(count->term, count->name, variable);
+      SmallVector<Expr> rest(factors(body));
+      rest.erase(llvm::find(rest, factor));
+      bool masked = true;
+      for (Expr part : factors(held)) {
+        auto *found = llvm::find(rest, part);
+        masked &= found != rest.end();
+        if (found != rest.end())
+          rest.erase(found);
+      }
+      if (!masked)
+        continue;
+      Expr at = order(variable, negation(held), place);
+      return mul(less(place, sum(variable, held)),
+                 substitute(mul(rest), variable, at));
+    }
+  }
+  return nullptr;
+}

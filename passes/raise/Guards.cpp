@@ -1,0 +1,164 @@
+//===- Guards.cpp - What factors that are 0 or 1 say about the others -----===//
+//
+// Part of moec, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A product is 0 unless its conditions hold, so the other factors may assume
+// them: masks that were applied twice, positions of what a mask keeps, picks of
+// one token that differ.
+//
+//===----------------------------------------------------------------------===//
+
+#include "moe/passes/raise/Element.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace moe::raise;
+using llvm::SmallVector;
+
+/// Drops factors that others imply. True if something changed.
+bool Formulas::simplifyGuards(llvm::SmallVectorImpl<Expr> &factors) {
+  for (Expr &guard : factors) {
+    // [a == c] lets c stand for a, and [a == i] for a name i.
+    if (guard->is(Kind::Equal)) {
+      for (unsigned side : {0u, 1u}) {
+        Expr from = guard->args[side], to = guard->args[1 - side];
+        if (!to->is(Kind::Constant) || from->is(Kind::Constant))
+          continue;
+        bool changed = false;
+        for (Expr &other : factors)
+          if (&other != &guard && other->boolean && contains(other, from)) {
+            Expr next = substitute(other, from, to);
+            changed |= next != other;
+            other = next;
+          }
+        if (changed)
+          return true;
+      }
+    }
+    // not [a < b] and [a < b + 1] are [a == b].
+    if (guard->is(Kind::Not) && guard->args[0]->is(Kind::Less)) {
+      Expr a = guard->args[0]->args[0], b = guard->args[0]->args[1];
+      for (Expr &other : factors)
+        if (other->is(Kind::Less) && other->args[0] == a &&
+            other->args[1] == add(b, one()) && a->integer && b->integer) {
+          other = equal(a, b);
+          guard = one();
+          return true;
+        }
+    }
+    // not [v == 0] and v < n times what is 0 there anyway.
+    if (guard->is(Kind::Not) && guard->args[0]->is(Kind::Equal)) {
+      Expr test = guard->args[0];
+      for (unsigned side : {0u, 1u}) {
+        Expr name = test->args[side], value = test->args[1 - side];
+        if (!name->is(Kind::Variable) || name->id < 0)
+          continue;
+        for (Expr other : factors)
+          if (other != guard && other->dependsOn(name) &&
+              substitute(other, name, value)->isNumber(0)) {
+            guard = one();
+            return true;
+          }
+      }
+      // not [a == c] next to [a == d].
+      for (Expr other : factors)
+        if (other->is(Kind::Equal))
+          for (unsigned side : {0u, 1u})
+            for (unsigned otherSide : {0u, 1u})
+              if (test->args[side] == other->args[otherSide]) {
+                Expr same =
+                    equal(test->args[1 - side], other->args[1 - otherSide]);
+                if (same->isNumber(0)) {
+                  guard = one();
+                  return true;
+                }
+              }
+    }
+    if (guard->is(Kind::Not))
+      for (Expr &other : factors)
+        if (other == guard->args[0]) {
+          guard = zero();
+          return true;
+        }
+  }
+  return false;
+}
+
+/// Uses conditions as facts in the other factors. True if something changed.
+bool Formulas::simplifyEquals(llvm::SmallVectorImpl<Expr> &factors) {
+  for (Expr &guard : factors) {
+    if (!guard->boolean || guard->is(Kind::Constant))
+      continue;
+    // Where it stands in another factor, it is 1.
+    for (Expr &other : factors)
+      if (&other != &guard && other->ordinal > guard->ordinal &&
+          llvm::includes(other->free, guard->free) && contains(other, guard)) {
+        other = substitute(other, guard, one());
+        return true;
+      }
+    if (!guard->is(Kind::Equal))
+      continue;
+    // Equal names are one.
+    Expr first = guard->args[0], second = guard->args[1];
+    if (first->is(Kind::Variable) && second->is(Kind::Variable) &&
+        first->id > 0 && second->id > 0) {
+      if (first->id > second->id)
+        std::swap(first, second);
+      for (Expr &other : factors)
+        if (&other != &guard && other->boolean && other->dependsOn(second)) {
+          other = substitute(other, second, first);
+          return true;
+        }
+    }
+    for (unsigned side : {0u, 1u}) {
+      Expr shared = guard->args[side], value = guard->args[1 - side];
+      for (Expr &other : factors) {
+        if (&other == &guard)
+          continue;
+        // [v == a] next to [v == b], where a and b differ.
+        if (other->is(Kind::Equal))
+          for (unsigned otherSide : {0u, 1u})
+            if (other->args[otherSide] == shared &&
+                equal(value, other->args[1 - otherSide])->isNumber(0)) {
+              guard = zero();
+              return true;
+            }
+        // [a < b] next to [a == b].
+        if (other->is(Kind::Less) && llvm::is_contained(other->args, shared) &&
+            llvm::is_contained(other->args, value)) {
+          guard = zero();
+          return true;
+        }
+        // [v == a] next to [a < c], which every v holds.
+        if (other->is(Kind::Less) && shared->is(Kind::Variable) &&
+            shared->id > 0 && other->args[0] == value &&
+            within(shared, other->args[1])) {
+          other = one();
+          return true;
+        }
+      }
+    }
+  }
+  // Equal counts are equal rows.
+  for (Expr &equation : factors) {
+    if (!equation->is(Kind::Equal))
+      continue;
+    SmallVector<Expr> guards;
+    for (Expr other : factors)
+      if (other != equation && other->boolean)
+        guards.push_back(other);
+    if (guards.empty())
+      continue;
+    if (Expr settled = equalCounts(equation, guards)) {
+      if (settled == equation)
+        continue;
+      equation = settled;
+      return true;
+    }
+  }
+  return false;
+}
