@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/passes/raise/BuildLayer.h"
+#include "moe/passes/raise/CapacityMatch.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -61,9 +62,12 @@ RouteOp raise::buildRoute(ElementView &view, TensorLookup &lookup,
   FloatAttr scale;
   if (spec.scale != 1.0)
     scale = builder.getF64FloatAttr(spec.scale);
+  auto select = SelectAttr::get(context, spec.select.kind, spec.topK);
   auto typeOf = [&](Type element) {
-    return RankedTensorType::get({logitsType.getDimSize(0), spec.topK},
-                                 element);
+    return RankedTensorType::get(
+        {select.isPerExpert() ? numExperts : logitsType.getDimSize(0),
+         spec.topK},
+        element);
   };
   // One router for all that read its picks.
   for (Operation &op : *user->getBlock()) {
@@ -76,7 +80,7 @@ RouteOp raise::buildRoute(ElementView &view, TensorLookup &lookup,
                    !other.getApart();
     if (isPlain && other.getLogits() == logits && other.getBias() == bias &&
         other.getScoreAttr() == score && other.getGroupsAttr() == groups &&
-        other.getSelect() == SelectAttr::get(context, spec.topK) &&
+        other.getSelect() == select &&
         (!match.hasWeights || (other.getNormalizeAttr() == normalize &&
                                other.getScaleAttr() == scale)))
       return other;
@@ -96,8 +100,7 @@ RouteOp raise::buildRoute(ElementView &view, TensorLookup &lookup,
   return RouteOp::create(
       builder, user->getLoc(),
       TypeRange{typeOf(builder.getI32Type()), typeOf(builder.getF32Type())},
-      logits, bias, score, TypeAttr(), groups,
-      SelectAttr::get(context, spec.topK), normalize, scale);
+      logits, bias, score, TypeAttr(), groups, select, normalize, scale);
 }
 
 /// The expert's region over these steps; the weights are the op's operands.
@@ -146,10 +149,118 @@ static void buildBody(OpBuilder &builder, Location loc, Block &block,
   YieldOp::create(builder, loc, values.back());
 }
 
+namespace {
+/// What a layer's experts are picked by.
+struct Picks {
+  Value groups;
+  /// [T, K], or [E, C] where experts choose; null if all are 1.
+  Value weights;
+};
+} // namespace
+
+/// A tensor [T, K] of a formula a rank.
+static Value findWeights(TensorLookup &lookup, Location loc,
+                         const LayerMatch &layer, ArrayRef<Expr> ofRanks) {
+  OpBuilder &builder = lookup.getBuilder();
+  bool named = layer.ranks.size() == 1 && layer.count > 1;
+  if (layer.expertsChoose)
+    return lookup.find(ofRanks[0], {layer.expert, layer.ranks[0]});
+  SmallVector<Value> columns;
+  for (Expr weight : ofRanks) {
+    SmallVector<Expr> names{layer.token};
+    if (named)
+      names.push_back(layer.ranks[0]);
+    Value found = lookup.find(weight, names);
+    if (!found)
+      return {};
+    auto type = cast<RankedTensorType>(found.getType());
+    if (!named)
+      found = tensor::ExpandShapeOp::create(
+          builder, loc,
+          RankedTensorType::get({type.getDimSize(0), 1}, type.getElementType()),
+          found, SmallVector<ReassociationIndices>{{0, 1}});
+    columns.push_back(found);
+  }
+  if (columns.size() == 1)
+    return columns[0];
+  return tensor::ConcatOp::create(builder, loc, 1, columns);
+}
+
+static std::optional<Picks> buildPicks(ElementView &view, TensorLookup &lookup,
+                                       Location loc, const LayerMatch &layer,
+                                       std::string &why) {
+  Formulas &f = view.formulas();
+  OpBuilder &builder = lookup.getBuilder();
+  auto fail = [&](StringRef reason) {
+    why = reason.str();
+    return std::nullopt;
+  };
+  std::optional<CapacityMatch> capacity = matchCapacity(f, layer);
+  ArrayRef<Expr> base = capacity ? ArrayRef<Expr>(capacity->weights)
+                                 : ArrayRef<Expr>(layer.weights);
+  std::optional<RouteMatch> route =
+      layer.expertsChoose
+          ? matchExpertsRoute(f, layer.pick, layer.token, layer.expert,
+                              layer.count, base[0])
+          : matchRoute(f, layer.pick, layer.token, layer.count, layer.ranks,
+                       base);
+  if (!route)
+    return fail("the picks are not those of a router's scores");
+  RouteOp routed = buildRoute(view, lookup, *route, layer.token);
+  if (!routed && layer.expertsChoose) {
+    // Scores that are nobody's logits.
+    auto [name, row] = f.open(layer.pick);
+    route->logits = f.substitute(row, name, layer.token);
+    route->spec.score = semantics::ScoreFn::Identity;
+    routed = buildRoute(view, lookup, *route, layer.token);
+  }
+  if (!routed)
+    return fail("no tensor holds the router's logits");
+  Value ids = routed.getIds(), weights = routed.getWeights();
+  bool areOnes =
+      llvm::all_of(base, [](Expr weight) { return weight->isNumber(1); });
+  if (!route->hasWeights && !areOnes) {
+    weights = findWeights(lookup, loc, layer, base);
+    if (!weights && capacity) {
+      // As they are after the capacity.
+      weights = findWeights(lookup, loc, layer, layer.weights);
+      capacity->renorm.reset();
+    }
+    if (!weights)
+      return fail("no tensor holds the weights of the picks");
+  }
+  if (capacity) {
+    NormAttr renorm;
+    if (capacity->renorm)
+      renorm = NormAttr::get(builder.getContext(), capacity->renorm->kind,
+                             builder.getF64FloatAttr(capacity->renorm->eps),
+                             capacity->renorm->epsMode);
+    auto capped = CapacityOp::create(
+        builder, loc, ids, weights,
+        CapacityLimitAttr::get(builder.getContext(), capacity->places),
+        capacity->order);
+    if (renorm)
+      capped.setRenormAttr(renorm);
+    ids = capped.getKeptIds();
+    weights = capped.getKeptWeights();
+  }
+  if (!route->hasWeights && areOnes && !(capacity && capacity->renorm))
+    weights = {};
+  auto type =
+      GroupsType::get(builder.getContext(), staticSize(layer.expert->args[0]));
+  if (!layer.expertsChoose)
+    return Picks{GroupOp::create(builder, loc, type, ids), weights};
+  Value x = lookup.find(layer.body.rows, {layer.token, layer.body.feature});
+  if (!x)
+    return fail("no tensor holds the rows that enter the experts");
+  return Picks{GroupOp::create(builder, loc, type, ids,
+                               tensor::DimOp::create(builder, loc, x, 0)),
+               weights};
+}
+
 bool raise::buildLayer(ElementView &view, OpResult root, unsigned tokenDim,
                        unsigned columnDim, const LayerMatch &layer,
                        std::string &why) {
-  Formulas &f = view.formulas();
   TensorLookup lookup(view, root.getOwner());
   OpBuilder &builder = lookup.getBuilder();
   Location loc = root.getLoc();
@@ -159,34 +270,11 @@ bool raise::buildLayer(ElementView &view, OpResult root, unsigned tokenDim,
     return false;
   };
 
-  std::optional<RouteMatch> route = matchRoute(
-      f, layer.pick, layer.token, layer.rank, layer.count, layer.weight);
+  std::optional<Picks> picks = buildPicks(view, lookup, loc, layer, why);
+  if (!picks)
+    return false;
+  auto [groups, weights] = *picks;
   bool scalesRows = layer.weighsRows;
-  if (!route)
-    return fail("the picks are not those of a router's scores");
-  RouteOp routed = buildRoute(view, lookup, *route, layer.token);
-  if (!routed)
-    return fail("no tensor holds the router's logits");
-  Value weights = routed.getWeights();
-  if (!route->hasWeights) {
-    if (layer.weight->isNumber(1)) {
-      weights = {};
-    } else {
-      SmallVector<Expr> names{layer.token};
-      if (layer.count > 1)
-        names.push_back(layer.rank);
-      weights = lookup.find(layer.weight, names);
-      if (!weights)
-        return fail("no tensor holds the weights of the picks");
-      auto type = cast<RankedTensorType>(weights.getType());
-      if (type.getRank() == 1)
-        weights = tensor::ExpandShapeOp::create(
-            builder, loc,
-            RankedTensorType::get({type.getDimSize(0), 1},
-                                  type.getElementType()),
-            weights, SmallVector<ReassociationIndices>{{0, 1}});
-    }
-  }
 
   Value x = lookup.find(layer.body.rows, {layer.token, layer.body.feature});
   if (!x)
@@ -220,14 +308,11 @@ bool raise::buildLayer(ElementView &view, OpResult root, unsigned tokenDim,
     if (!cast<RankedTensorType>(operand.getType()).hasStaticShape())
       return fail("no tensor holds the experts' weights as a stack");
 
-  int64_t numExperts = staticSize(layer.expert->args[0]);
-  Value groups = GroupOp::create(
-      builder, loc, GroupsType::get(builder.getContext(), numExperts),
-      routed.getIds());
   auto xType = cast<RankedTensorType>(x.getType());
   int64_t tokens = xType.getDimSize(0);
-  int64_t numRows =
-      tokens == ShapedType::kDynamic ? tokens : tokens * layer.count;
+  int64_t lists =
+      layer.expertsChoose ? staticSize(layer.expert->args[0]) : tokens;
+  int64_t numRows = lists == ShapedType::kDynamic ? lists : lists * layer.count;
   Value rows = DispatchOp::create(
       builder, loc, RankedTensorType::get({numRows, xType.getDimSize(1)}, f32),
       x, groups, scalesRows ? weights : Value());

@@ -16,24 +16,13 @@
 #define MOE_PASSES_RAISE_BUILDLAYER_H
 
 #include "moe/dialect/MoeOps.h"
-#include "moe/passes/raise/ExpertMatch.h"
+#include "moe/passes/raise/LayerMatch.h"
 #include "moe/passes/raise/RouteMatch.h"
 #include "moe/passes/raise/TensorLookup.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace moe::raise {
-
-/// y(token, column) = sum over rank < count of
-/// weight(token, rank) * body(token, pick(token, rank), column).
-struct LayerMatch {
-  Expr token = nullptr, column = nullptr, rank = nullptr, expert = nullptr;
-  Expr pick = nullptr, weight = nullptr;
-  /// Whether the weight multiplies the rows that enter, not what comes out.
-  bool weighsRows = false;
-  int64_t count = 1;
-  ExpertMatch body;
-};
 
 /// Replaces `root` by the layer; false, with the reason, if something that it
 /// reads is not there.

@@ -117,7 +117,8 @@ Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
       Expr to = guard->args[0], from = guard->args[1];
       if (to->ordinal > from->ordinal || from->is(Kind::Constant))
         std::swap(to, from);
-      same.push_back({from, to});
+      if (!holdsCounts(from))
+        same.push_back({from, to});
     }
   auto unified = [&](Expr e) {
     for (auto [from, to] : same)

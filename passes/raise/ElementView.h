@@ -37,6 +37,11 @@ public:
   /// Lets `value`, a block argument, be `expr` from now on.
   void bind(mlir::Value value, Expr expr) { bound[value] = expr; }
   Formulas &formulas() { return f; }
+  /// Why this tensor is opaque, if that is worth telling; or empty.
+  llvm::StringRef whyOpaque(mlir::Value tensor) const {
+    auto found = notes.find(tensor);
+    return found == notes.end() ? llvm::StringRef() : found->second;
+  }
 
 private:
   using Scope = llvm::DenseMap<mlir::Value, Expr>;
@@ -82,6 +87,7 @@ private:
 
   Formulas &f;
   llvm::DenseMap<mlir::Value, Expr> bound;
+  llvm::DenseMap<mlir::Value, llvm::StringRef> notes;
   llvm::DenseMap<std::pair<mlir::Value, unsigned>, Expr> sizes;
   /// Formulas over one set of names a tensor; other indices are substituted.
   struct General {

@@ -13,6 +13,7 @@
 #include "llvm/ADT/SetVector.h"
 
 #include <cassert>
+#include <cmath>
 
 using namespace moe;
 using namespace moe::raise;
@@ -31,7 +32,7 @@ private:
   /// The step that computes `value`, a formula of the column; -1 for the rows,
   /// nothing if it is no part of an expert.
   std::optional<int> step(Expr value, Expr column);
-  std::optional<int> linear(Expr product, Expr bias, Expr column);
+  std::optional<int> linear(Expr product, double scale, Expr bias, Expr column);
   std::optional<int> activation(Expr value, ArrayRef<Expr> leaves,
                                 ArrayRef<int> operands);
   Expr ofRow(const semantics::Expr &formula, ArrayRef<Expr> inputs,
@@ -43,6 +44,17 @@ private:
   }
   bool isProduct(Expr e, Expr column) {
     return e->is(Kind::Sum) && e->dependsOn(column) && e->dependsOn(token);
+  }
+  /// A number that sums let out belongs to what the expert computed before.
+  bool isScaledProduct(Expr e, Expr column) {
+    auto [scale, factors] = splitCoefficient(e);
+    if (factors.size() != 1 || !isProduct(factors[0], column))
+      return false;
+    Expr body = f.open(factors[0]).second;
+    return scale == 1 ||
+           llvm::any_of(Formulas::factors(body), [&](Expr factor) {
+             return factor->dependsOn(token) && factor->dependsOn(expert);
+           });
   }
 
   Formulas &f;
@@ -123,10 +135,38 @@ static bool isSame(Formulas &f, Expr a, Expr b) {
   return true;
 }
 
+/// x * (c + c * y) as c * x * (1 + y), for powers of two: a half of either.
+static Expr settleHalves(Formulas &f, Expr e) {
+  if (e->args.empty() || e->binds())
+    return e;
+  SmallVector<Expr> args;
+  for (Expr arg : e->args)
+    args.push_back(settleHalves(f, arg));
+  e = f.rebuild(e, args);
+  if (!e->is(Kind::Mul))
+    return e;
+  SmallVector<Expr> factors(e->args.begin(), e->args.end());
+  for (Expr &factor : factors) {
+    if (!factor->is(Kind::Add))
+      continue;
+    for (Expr term : factor->args) {
+      int exponent;
+      if (!term->is(Kind::Constant) || term->number == 1 ||
+          std::abs(std::frexp(term->number, &exponent)) != 0.5)
+        continue;
+      factors.push_back(term);
+      factor = f.mul(f.number(1 / term->number), factor);
+      return f.mul(factors);
+    }
+  }
+  return e;
+}
+
 std::optional<int> ExpertMatcher::activation(Expr value, ArrayRef<Expr> leaves,
                                              ArrayRef<int> operands) {
   if (leaves.size() == 1 && value == leaves[0])
     return operands[0];
+  value = settleHalves(f, value);
   // Parameters are among the numbers of the formula.
   SmallVector<double> numbers{0.0, 1.0};
   auto note = [&](double number) {
@@ -164,7 +204,8 @@ std::optional<int> ExpertMatcher::activation(Expr value, ArrayRef<Expr> leaves,
         std::swap(from[0], from[1]);
       }
       for (const SmallVector<double> &params : choices)
-        if (isSame(f, ofRow(row.formula, inputs, params), value)) {
+        if (isSame(f, settleHalves(f, ofRow(row.formula, inputs, params)),
+                   value)) {
           ExpertStep step;
           step.activation = row.id;
           step.params.assign(params.begin(), params.end());
@@ -177,11 +218,13 @@ std::optional<int> ExpertMatcher::activation(Expr value, ArrayRef<Expr> leaves,
   return fail("its activation is none that moe.activate knows");
 }
 
-std::optional<int> ExpertMatcher::linear(Expr product, Expr bias, Expr column) {
+std::optional<int> ExpertMatcher::linear(Expr product, double scale, Expr bias,
+                                         Expr column) {
   auto [in, body] = f.open(product);
   SmallVector<Expr> ofRows, ofWeight;
   for (Expr factor : Formulas::factors(body))
     (factor->dependsOn(token) ? ofRows : ofWeight).push_back(factor);
+  ofRows.push_back(f.number(scale));
   Expr rows = f.mul(ofRows), weight = f.mul(ofWeight);
   if (rows->dependsOn(column) || !weight->dependsOn(column) ||
       !weight->dependsOn(in) || !rows->dependsOn(in))
@@ -223,13 +266,13 @@ std::optional<int> ExpertMatcher::step(Expr value, Expr column) {
   Expr outer = f.transform(value, [&](Expr node) -> Expr {
     if (!node->dependsOn(token))
       return node;
-    if (isProduct(node, column))
+    if (isScaledProduct(node, column))
       return nameOf(node, node, nullptr);
     if (node->is(Kind::Add)) {
       Expr product = nullptr;
       SmallVector<Expr> bias;
       for (Expr term : node->args) {
-        if (isProduct(term, column) && !product)
+        if (isScaledProduct(term, column) && !product)
           product = term;
         else if (!term->dependsOn(token) &&
                  (term->dependsOn(column) || term->dependsOn(expert)))
@@ -248,7 +291,8 @@ std::optional<int> ExpertMatcher::step(Expr value, Expr column) {
     return fail("it reads more of the token than the rows");
   SmallVector<int> operands;
   for (auto &[whole, parts] : products) {
-    std::optional<int> made = linear(parts.first, parts.second, column);
+    auto [scale, product] = splitCoefficient(parts.first);
+    std::optional<int> made = linear(product[0], scale, parts.second, column);
     if (!made)
       return std::nullopt;
     operands.push_back(*made);

@@ -236,8 +236,10 @@ Expr ElementView::ofScatter(Operation *op, ArrayRef<Expr> indices) {
   for (Expr target : targets)
     if (target)
       moved.push_back(target);
-  if (!hits->boolean && !f.isInjective(names, moved))
+  if (!hits->boolean && !f.isInjective(names, moved)) {
+    notes[op->getResult(0)] = "a scatter may write one row twice";
     return nullptr;
+  }
   Expr value = total(f.mul(hit, element(updates, at)));
   return init->isNumber(0) ? value : f.select(hits, value, init);
 }

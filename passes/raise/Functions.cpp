@@ -343,6 +343,14 @@ Expr Formulas::select(Expr condition, Expr a, Expr b) {
     return condition->number != 0 ? a : b;
   if (a == b)
     return a;
+  if (condition->is(Kind::Less)) {
+    Expr low = condition->args[0], high = condition->args[1];
+    if (low == b && high == a)
+      return max(a, b);
+    if (low == a && high == b)
+      return min(a, b);
+    // not [low < high] chooses b: as max and min where they are equal.
+  }
   // A broadcast's guard: where the size is 1, the index is 0 anyway.
   if (condition->is(Kind::Equal) && a->isNumber(0))
     for (unsigned side : {0u, 1u})
@@ -358,14 +366,6 @@ Expr Formulas::select(Expr condition, Expr a, Expr b) {
     return mul(negation(condition), b);
   if (condition->is(Kind::Not))
     return select(condition->args[0], b, a);
-  if (condition->is(Kind::Less)) {
-    Expr low = condition->args[0], high = condition->args[1];
-    if (low == b && high == a)
-      return max(a, b);
-    if (low == a && high == b)
-      return min(a, b);
-    // not [low < high] chooses b: as max and min where they are equal.
-  }
   // Two values of one function, chosen by its argument.
   if (condition->is(Kind::Equal))
     for (unsigned side : {0u, 1u})

@@ -22,10 +22,11 @@ def RaiseLayersPass : Pass<"moe-raise-layers", "::mlir::func::FuncOp"> {
     `moe.dispatch`, `moe.expert` and `moe.combine` in their place. What is
     matched is the formula of an element, not its spelling: every expert on
     every token with weights that are zero off the picks, loops over experts,
-    gathered weights, sorted rows are one formula.
+    gathered weights, sorted rows, buckets of rows are one formula. A capacity
+    becomes `moe.capacity`, a choice by experts `expert_top_k`.
 
     Raised only if all holds: the ids are the picks of one row of scores (so
-    distinct and in range); what experts that are not picked give is multiplied
+    distinct and in range); no two rows have one place of an expert; what experts that are not picked give is multiplied
     by zero; the rest of the formula is products of rows and weights, biases and
     rows of the activation table; logits, rows, and weights as a stack [E, ...]
     are tensors. Formulas are real arithmetic: 0 times an expert's Inf or NaN is

@@ -71,8 +71,8 @@ static bool raiseOne(func::FuncOp function) {
           picks[0]->args[0]->number < type.getDimSize(1))
         continue;
       std::optional<RouteMatch> match =
-          matchRoute(f, picks[0], token, rank, type.getDimSize(1),
-                     isIds ? nullptr : value);
+          matchRoute(f, picks[0], token, type.getDimSize(1), rank,
+                     isIds ? ArrayRef<Expr>() : ArrayRef<Expr>(value));
       if (!match || (!isIds && !match->hasWeights))
         continue;
       TensorLookup lookup(view, &op);

@@ -14,20 +14,23 @@
 
 using namespace moe;
 using namespace moe::raise;
+using llvm::ArrayRef;
 using llvm::SmallVector;
 
 namespace {
 class RouteMatcher {
 public:
-  RouteMatcher(Formulas &f, Expr token, Expr rank, int64_t count)
-      : f(f), token(token), rank(rank), count(count) {}
+  RouteMatcher(Formulas &f, Expr token, int64_t count, ArrayRef<Expr> ranks,
+               ArrayRef<Expr> weights)
+      : f(f), token(token), count(count), ranks(ranks), weights(weights) {}
 
-  std::optional<RouteMatch> match(Expr pick, Expr weight);
+  std::optional<RouteMatch> match(Expr pick);
 
 private:
   Expr matchGroups(Expr selection);
   Expr matchBias(Expr selection);
-  bool matchWeights(Expr score, Expr weight);
+  bool matchWeights(Expr score);
+  bool matchWeight(Expr score, Expr rank, Expr weight);
   Expr pickedAt(Expr ofExpert, Expr at) {
     return f.substitute(ofExpert, match_.expert, f.pick(name, row, at));
   }
@@ -37,8 +40,9 @@ private:
   }
 
   Formulas &f;
-  Expr token, rank;
+  Expr token;
   int64_t count;
+  ArrayRef<Expr> ranks, weights;
   /// The selection as a formula of an expert.
   Expr name = nullptr, row = nullptr;
   RouteMatch match_;
@@ -118,7 +122,26 @@ Expr RouteMatcher::matchBias(Expr selection) {
   return f.add(scores);
 }
 
-bool RouteMatcher::matchWeights(Expr score, Expr weight) {
+/// Whether one list of steps makes all weights.
+bool RouteMatcher::matchWeights(Expr score) {
+  std::optional<semantics::RouterSpec> first;
+  for (auto [rank, weight] : llvm::zip_equal(ranks, weights)) {
+    if (!matchWeight(score, rank, weight))
+      return false;
+    const semantics::RouterSpec &spec = match_.spec;
+    auto areSame = [](const semantics::NormStep &a,
+                      const semantics::NormStep &b) {
+      return a.kind == b.kind && a.eps == b.eps && a.epsMode == b.epsMode;
+    };
+    if (first && (first->scale != spec.scale ||
+                  !llvm::equal(first->normalize, spec.normalize, areSame)))
+      return false;
+    first = spec;
+  }
+  return true;
+}
+
+bool RouteMatcher::matchWeight(Expr score, Expr rank, Expr weight) {
   semantics::RouterSpec &spec = match_.spec;
   double scale = 1;
   SmallVector<Expr> factors;
@@ -175,7 +198,7 @@ bool RouteMatcher::matchWeights(Expr score, Expr weight) {
   return false;
 }
 
-std::optional<RouteMatch> RouteMatcher::match(Expr pick, Expr weight) {
+std::optional<RouteMatch> RouteMatcher::match(Expr pick) {
   std::tie(name, row) = f.open(pick);
   match_.expert = name;
   match_.spec.topK = count;
@@ -183,7 +206,7 @@ std::optional<RouteMatch> RouteMatcher::match(Expr pick, Expr weight) {
   // A bias before the score function, or without one, is part of the logits.
   bool isLogits = !score->is(Kind::Softmax) && !score->is(Kind::Sigmoid) &&
                   !score->is(Kind::Max);
-  if (isLogits && (!weight || !matchWeights(score, weight))) {
+  if (isLogits && (weights.empty() || !matchWeights(score))) {
     score = selected;
     match_.bias = nullptr;
     match_.spec.hasBias = false;
@@ -205,9 +228,9 @@ std::optional<RouteMatch> RouteMatcher::match(Expr pick, Expr weight) {
         score->args[0]->isNumber(0) ? score->args[1] : score->args[0];
     match_.spec.score = semantics::ScoreFn::Relu;
   }
-  if (!weight)
+  if (weights.empty())
     return match_;
-  if (matchWeights(score, weight)) {
+  if (matchWeights(score)) {
     match_.hasWeights = true;
     return match_;
   }
@@ -218,7 +241,7 @@ std::optional<RouteMatch> RouteMatcher::match(Expr pick, Expr weight) {
   Expr logits = match_.logits;
   auto attempt = [&](semantics::ScoreFn fn, Expr weighed) {
     match_.spec.score = fn;
-    match_.hasWeights = matchWeights(weighed, weight);
+    match_.hasWeights = matchWeights(weighed);
     return match_.hasWeights;
   };
   if (chosen == semantics::ScoreFn::Identity) {
@@ -236,7 +259,35 @@ std::optional<RouteMatch> RouteMatcher::match(Expr pick, Expr weight) {
 }
 
 std::optional<RouteMatch> raise::matchRoute(Formulas &f, Expr pick, Expr token,
-                                            Expr rank, int64_t count,
-                                            Expr weight) {
-  return RouteMatcher(f, token, rank, count).match(pick, weight);
+                                            int64_t count, ArrayRef<Expr> ranks,
+                                            ArrayRef<Expr> weights) {
+  return RouteMatcher(f, token, count, ranks, weights).match(pick);
+}
+
+std::optional<RouteMatch> raise::matchExpertsRoute(Formulas &f, Expr pick,
+                                                   Expr token, Expr expert,
+                                                   int64_t count, Expr weight) {
+  auto [name, row] = f.open(pick);
+  Expr score = f.substitute(row, name, token);
+  RouteMatch match;
+  match.spec.topK = count;
+  match.spec.select.kind = semantics::SelectKind::ExpertTopK;
+  match.expert = expert;
+  match.logits = score;
+  if (score->is(Kind::Softmax) && score->args[2] == expert) {
+    auto [over, logit] = f.open(score);
+    match.logits = f.substitute(logit, over, expert);
+    match.spec.score = semantics::ScoreFn::Softmax;
+  } else if (score->is(Kind::Sigmoid)) {
+    match.logits = score->args[0];
+    match.spec.score = semantics::ScoreFn::Sigmoid;
+  }
+  // Otherwise, and where the scores are no logits' own, they are the logits.
+  Expr mine = f.substitute(row, name, pick);
+  auto [scale, factors] = splitCoefficient(weight);
+  if (f.mul(factors) == mine && std::isfinite(scale)) {
+    match.spec.scale = scale;
+    match.hasWeights = true;
+  }
+  return match;
 }

@@ -30,11 +30,18 @@ struct RouteMatch {
   bool hasWeights = false;
 };
 
-/// The router that picks `pick`, a Pick of `count` ranks; its weights are
-/// `weight`, a formula of the rank `rank` (a name, or the number 0), if clauses
-/// say them.
+/// The router that picks `pick`, a Pick of `count` ranks; `weights` are its
+/// weights at `ranks` (one name for all ranks, or a number each), if clauses
+/// say them; empty if nobody asks for them.
 std::optional<RouteMatch> matchRoute(Formulas &f, Expr pick, Expr token,
-                                     Expr rank, int64_t count, Expr weight);
+                                     int64_t count, llvm::ArrayRef<Expr> ranks,
+                                     llvm::ArrayRef<Expr> weights);
+
+/// The router by which each expert picks `count` tokens, `pick` those of
+/// `expert`, a name; its weight is `weight`, a formula of the pick.
+std::optional<RouteMatch> matchExpertsRoute(Formulas &f, Expr pick, Expr token,
+                                            Expr expert, int64_t count,
+                                            Expr weight);
 
 } // namespace moe::raise
 

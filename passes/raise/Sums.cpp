@@ -278,6 +278,25 @@ Expr Formulas::sum(Expr variable, Expr body) {
     return parts;
   if (Expr picked = sumOfSupport(variable, body))
     return picked;
+  // A count up to and with a row is that of the rows before, and this one.
+  for (Expr factor : factors(body)) {
+    Expr last = nullptr;
+    if (!body->boolean)
+      break;
+    if (factor->is(Kind::Not) && factor->args[0]->is(Kind::Less) &&
+        factor->args[0]->args[1] == variable)
+      last = factor->args[0]->args[0];
+    else if (factor->is(Kind::Less) && factor->args[0] == variable &&
+             factor->args[1]->is(Kind::Add))
+      last = sub(factor->args[1], one());
+    if (!last || last->dependsOn(variable) || !within(last, extent))
+      continue;
+    SmallVector<Expr> others(factors(body));
+    others.erase(llvm::find(others, factor));
+    Expr rest = mul(others);
+    return add(sum(variable, mul(less(variable, last), rest)),
+               substitute(rest, variable, last));
+  }
   return makeBinder(Kind::Sum, variable, body, nullptr);
 }
 
