@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/dialect/MoeDialect.h"
+#include "moe/dialect/semantics/TensorPattern.h"
 
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Builders.h"
@@ -62,7 +63,7 @@ AffineExpr CapacityLimitAttr::getPlaces(AffineExpr tokens) const {
 //===----------------------------------------------------------------------===//
 
 bool SourceAttr::isPerExpert() const {
-  return getPattern().getValue().contains("{e}");
+  return semantics::isPerExpert(getPattern().getValue());
 }
 
 /// Walks the steps from the stored tensor; returns the reason when one does not
@@ -166,7 +167,9 @@ LogicalResult SourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  ArrayRef<Attribute> steps) {
   if (pattern.getValue().empty())
     return emitError() << "source expects a tensor name, got an empty string";
-  if (pattern.getValue().count("{e}") > 1)
+  if (auto number = semantics::expertNumberIn(pattern.getValue());
+      number && semantics::isPerExpert(
+                    pattern.getValue().drop_front(number->at + number->length)))
     return emitError() << "source expects at most one {e}, got '"
                        << pattern.getValue() << "'";
   // A product that overflows would make every stride meaningless.

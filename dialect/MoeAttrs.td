@@ -209,9 +209,9 @@ def Moe_SourceAttr : Moe_Attr<"Source", "source"> {
   let description = [{
     A small algebra from stored tensors to the canonical tensor of a
     `moe.param`: a name pattern, the stored type, then steps applied in order.
-    With `{e}` in the pattern there is one stored tensor an expert and the
-    canonical tensor has a leading expert dimension; without it the stored
-    tensor holds all experts.
+    With `{e}` in the pattern, or `{e+64}` where experts are numbered from 64,
+    there is one stored tensor an expert and the canonical tensor has a leading
+    expert dimension; without it the stored tensor holds all experts.
 
     - `transpose [2, 1, ...]`: dimension i of the result is dimension p[i].
     - `slice D from A step S size N`: N elements of dimension D; a step of 2

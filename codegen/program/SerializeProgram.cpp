@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/codegen/program/SerializeProgram.h"
+#include "moe/dialect/semantics/TensorPattern.h"
 
 #include "moe/dialect/exec/MoeExecOps.h"
 #include "moe/passes/exec/Prepare.h"
@@ -288,6 +289,10 @@ writeParam(PrepareOp op, const llvm::StringMap<unsigned> &kernels) {
              << "has a source of an element type that packages do not have: "
              << attribute.getStored().getElementType();
     source->pattern = attribute.getPattern().str();
+    if (auto number = semantics::expertNumberIn(source->pattern)) {
+      source->pattern.replace(number->at, number->length, "{e}");
+      source->first_expert = number->first;
+    }
     source->dtype = static_cast<uint8_t>(*stored);
     llvm::append_range(source->stored_shape, attribute.getStored().getShape());
     source->per_expert = view.perExpert;

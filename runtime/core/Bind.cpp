@@ -127,7 +127,8 @@ Status Binder::addSource(Item &item, const abi::Source &table) {
   for (int64_t i = 0; i < count; ++i) {
     std::string name = pattern;
     if (table.per_expert())
-      name.replace(name.find("{e}"), 3, std::to_string(i));
+      name.replace(name.find("{e}"), 3,
+                   std::to_string(table.first_expert() + i));
     Status status = addTensor(*item.table, input, std::move(name));
     if (!status)
       return status;

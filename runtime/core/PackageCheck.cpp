@@ -268,6 +268,10 @@ Status Checker::checkSource(const abi::Param &param,
   if (names != source.per_expert())
     return broken(what + (names ? " names an expert though it is one tensor"
                                 : " lacks {e}"));
+  constexpr int64_t maxExpert = std::numeric_limits<int32_t>::max();
+  if (source.first_expert() < 0 || source.first_expert() > maxExpert)
+    return broken(what + " numbers experts from " +
+                  std::to_string(source.first_expert()));
   if (!source.per_expert() && param.units() > 1 &&
       (shape.size() == 0 ||
        static_cast<uint64_t>(shape[0]) % param.units() != 0))

@@ -12,8 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "moe/dialect/MoeOps.h"
-#include "moe/runtime/import/LayerDesc.h"
+#include "moe/runtime/import/LayerBuilder.h"
 #include "moe/runtime/import/RowOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,54 +28,12 @@ using namespace mlir;
 using namespace moe;
 using namespace moe::import;
 
-namespace {
-
-class LayerBuilder {
-public:
-  LayerBuilder(MLIRContext &context, const LayerDesc &layer)
-      : layer(layer), loc(UnknownLoc::get(&context)), builder(&context),
-        f32(builder.getF32Type()), i32(builder.getI32Type()) {
-    context.loadDialect<MoeDialect, func::FuncDialect, linalg::LinalgDialect,
-                        math::MathDialect, tensor::TensorDialect>();
-  }
-
-  OwningOpRef<ModuleOp> build();
-
-private:
-  RankedTensorType rows(int64_t width, Type element) {
-    return RankedTensorType::get({ShapedType::kDynamic, width}, element);
-  }
-  TypeAttr acc() { return TypeAttr::get(f32); }
-
-  void addParams(Role role, const Weight &weight);
-  func::FuncOp addFunction();
-  /// The weight's value at the top of the function; null if there is none.
-  Value load(Role role);
-  Value linear(Value input, Value weight, Value bias);
-  Value activate(const LayerDesc::ActivationDesc &activation, Value gate,
-                 Value up);
-  Value norm(Role role, Value weight, Value input, Type element);
-  Value routerInput(func::FuncOp function);
-  Value logits(func::FuncOp function);
-  Value expertsInput(Value hidden);
-  Value sharedExperts(Value hidden, Value mix);
-  Value addOutputBias(Value hidden, Value shared);
-  Value addInput(Value hidden, Value weight, Value init);
-  Value mixing(Value weights, Value mix);
-  Value experts(Value dispatched, Value groups);
-  Value output(Value summed, Value init);
-  void buildBody(func::FuncOp function);
-
-  const LayerDesc &layer;
-  Location loc;
-  OpBuilder builder;
-  FloatType f32;
-  IntegerType i32;
-  /// Of a router that has one.
-  Value routerState;
-};
-
-} // namespace
+LayerBuilder::LayerBuilder(MLIRContext &context, const LayerDesc &layer)
+    : layer(layer), loc(UnknownLoc::get(&context)), builder(&context),
+      f32(builder.getF32Type()), i32(builder.getI32Type()) {
+  context.loadDialect<MoeDialect, func::FuncDialect, linalg::LinalgDialect,
+                      math::MathDialect, tensor::TensorDialect>();
+}
 
 static std::string symbolOf(Role role) {
   return std::string(lookup(role).name);
@@ -100,10 +57,10 @@ void LayerBuilder::addParams(Role role, const Weight &weight) {
 }
 
 func::FuncOp LayerBuilder::addFunction() {
-  int64_t topK = layer.router.topK;
+  int64_t slots = layer.router.slots();
   RankedTensorType hidden = rows(layer.hidden, layer.activationType);
   SmallVector<Type> arguments = {hidden};
-  SmallVector<Type> results = {hidden, rows(topK, i32), rows(topK, f32),
+  SmallVector<Type> results = {hidden, rows(slots, i32), rows(slots, f32),
                                rows(layer.routerColumns(), f32)};
   SmallVector<StringRef> argumentNames = {"hidden_states"};
   SmallVector<StringRef> resultNames = {"hidden_states", "topk_ids",
@@ -118,14 +75,21 @@ func::FuncOp LayerBuilder::addFunction() {
       argumentNames.push_back("router_states");
     }
   }
+  if (layer.router.select.kind == semantics::SelectKind::Table) {
+    arguments.push_back(
+        RankedTensorType::get({ShapedType::kDynamic}, builder.getI64Type()));
+    argumentNames.push_back("input_ids");
+  }
   auto function = func::FuncOp::create(
       builder, loc, "layer", builder.getFunctionType(arguments, results));
-  constexpr llvm::StringLiteral widths[] = {"H", "R"};
   for (auto [index, name] : llvm::enumerate(argumentNames)) {
     function.setArgAttr(index, MoeDialect::kNameAttr,
                         builder.getStringAttr(name));
+    SmallVector<StringRef> dims = {"T"};
+    if (cast<RankedTensorType>(arguments[index]).getRank() == 2)
+      dims.push_back(index == 0 ? "H" : "R");
     function.setArgAttr(index, MoeDialect::kDimsAttr,
-                        builder.getStrArrayAttr({"T", widths[index]}));
+                        builder.getStrArrayAttr(dims));
   }
   for (auto [index, name] : llvm::enumerate(resultNames))
     function.setResultAttr(index, MoeDialect::kNameAttr,
@@ -198,54 +162,6 @@ Value LayerBuilder::norm(Role role, Value weight, Value input, Type element) {
       element);
 }
 
-/// What the router's last projection reads. Of an MLP, whose state goes on to
-/// the next layer's, `routerState` becomes the state.
-Value LayerBuilder::routerInput(func::FuncOp function) {
-  Value hidden = function.getArgument(0);
-  Value in = load(Role::RouterIn);
-  if (!in)
-    return norm(Role::RouterNorm, load(Role::RouterNorm), hidden,
-                layer.activationType);
-  Value state = linear(hidden, in, load(Role::RouterInBias));
-  int64_t width = cast<RankedTensorType>(state.getType()).getDimSize(1);
-  SmallVector<RowOperand> operands = {{state}};
-  if (Value scale = load(Role::RouterState))
-    operands.append({{function.getArgument(1)}, {scale, Read::Column}});
-  routerState =
-      mapRows(builder, loc, operands, width, layer.activationType,
-              [&](OpBuilder &body, Location loc, ValueRange values) -> Value {
-                if (values.size() == 1)
-                  return values[0];
-                Value previous =
-                    arith::MulFOp::create(body, loc, values[1], values[2]);
-                return arith::AddFOp::create(body, loc, values[0], previous);
-              });
-  Value inner = norm(Role::RouterNorm, load(Role::RouterNorm), routerState,
-                     layer.activationType);
-  for (auto [weight, bias] : {std::pair(Role::RouterFc1, Role::RouterFc1Bias),
-                              std::pair(Role::RouterFc2, Role::RouterFc2Bias)})
-    inner = activate({semantics::Activation::Gelu}, {},
-                     linear(inner, load(weight), load(bias)));
-  return inner;
-}
-
-/// What the router says of each expert.
-Value LayerBuilder::logits(func::FuncOp function) {
-  Value logits =
-      linear(routerInput(function), load(Role::Router), load(Role::RouterBias));
-  if (layer.logitScale == 1.0 && layer.logitCap == 0.0)
-    return logits;
-  return mapRows(builder, loc, {{logits}}, layer.routerColumns(), f32,
-                 [&](OpBuilder &inner, Location loc, ValueRange values) {
-                   Value l = times(inner, loc, values[0], layer.logitScale);
-                   if (layer.logitCap == 0.0)
-                     return l;
-                   l = times(inner, loc, l, 1.0 / layer.logitCap);
-                   l = math::TanhOp::create(inner, loc, l);
-                   return times(inner, loc, l, layer.logitCap);
-                 });
-}
-
 /// What tokens go to the experts as.
 Value LayerBuilder::expertsInput(Value hidden) {
   Value input = hidden;
@@ -303,7 +219,7 @@ Value LayerBuilder::mixing(Value weights, Value mix) {
   if (mix)
     operands.append({{mix, Read::First}, {mix, Read::Second}});
   return mapRows(
-      builder, loc, operands, layer.router.topK, f32,
+      builder, loc, operands, layer.router.slots(), f32,
       [&](OpBuilder &body, Location loc, ValueRange values) {
         Value result = times(body, loc, values[0], layer.sumScale);
         if (!mix)
@@ -368,22 +284,25 @@ Value LayerBuilder::output(Value summed, Value init) {
               layer.activationType);
 }
 
-Value LayerBuilder::experts(Value dispatched, Value groups) {
-  SmallVector<Role> roles;
+Value LayerBuilder::experts(Value dispatched, Value groups,
+                            const ExpertRoles &roles) {
+  SmallVector<Role> loaded;
   SmallVector<Value> weights;
   const int64_t width =
       cast<RankedTensorType>(dispatched.getType()).getDimSize(1);
   SmallVector<Type> arguments = {rows(width, layer.activationType)};
-  for (Role role : {Role::Gate, Role::Up, Role::Down, Role::GateBias,
-                    Role::UpBias, Role::DownBias})
-    if (Value weight = load(role)) {
+  for (std::optional<Role> role :
+       {std::optional(roles.gate), std::optional(roles.up),
+        std::optional(roles.down), roles.gateBias, roles.upBias,
+        roles.downBias})
+    if (Value weight = role ? load(*role) : Value()) {
       auto type = cast<RankedTensorType>(weight.getType());
-      roles.push_back(role);
+      loaded.push_back(*role);
       weights.push_back(weight);
       arguments.push_back(RankedTensorType::get(type.getShape().drop_front(),
                                                 type.getElementType()));
     }
-  Value normWeight = load(Role::ExpertNorm);
+  Value normWeight = roles.norm ? load(*roles.norm) : Value();
   auto expert = ExpertOp::create(builder, loc, rows(width, f32), dispatched,
                                  groups, weights, /*constants=*/Value(),
                                  /*virtual_experts=*/ArrayAttr());
@@ -391,69 +310,50 @@ Value LayerBuilder::experts(Value dispatched, Value groups) {
   Block *body =
       builder.createBlock(&expert.getBody(), {}, arguments,
                           SmallVector<Location>(arguments.size(), loc));
-  auto slice = [&](Role role) -> Value {
-    auto *at = llvm::find(roles, role);
-    return at == roles.end() ? Value()
-                             : body->getArgument(1 + (at - roles.begin()));
+  auto slice = [&](std::optional<Role> role) -> Value {
+    auto *at = role ? llvm::find(loaded, *role) : loaded.end();
+    return at == loaded.end() ? Value()
+                              : body->getArgument(1 + (at - loaded.begin()));
   };
   Value input = body->getArgument(0);
-  Value gate = slice(Role::Gate);
+  Value gate = slice(roles.gate);
   if (gate)
-    gate = linear(input, gate, slice(Role::GateBias));
-  Value up = linear(input, slice(Role::Up), slice(Role::UpBias));
-  Value result = linear(activate(layer.activation, gate, up), slice(Role::Down),
-                        slice(Role::DownBias));
-  YieldOp::create(builder, loc,
-                  norm(Role::ExpertNorm, normWeight, result, f32));
+    gate = linear(input, gate, slice(roles.gateBias));
+  Value up = linear(input, slice(roles.up), slice(roles.upBias));
+  Value result = linear(activate(layer.activation, gate, up), slice(roles.down),
+                        slice(roles.downBias));
+  if (normWeight)
+    result = norm(*roles.norm, normWeight, result, f32);
+  YieldOp::create(builder, loc, result);
   return expert.getResult();
+}
+
+/// The experts of the last columns, whose sum is where the others' starts.
+Value LayerBuilder::alwaysExperts(Value input, Routing routing, Value init) {
+  if (layer.alwaysExperts() == 0)
+    return init;
+  Value own =
+      idsFrom(builder, loc, routing.ids, layer.experts + layer.virtualExperts);
+  Value grouped = GroupOp::create(
+      builder, loc,
+      GroupsType::get(builder.getContext(), layer.alwaysExperts()), own);
+  Value dispatched = DispatchOp::create(builder, loc, input.getType(), input,
+                                        grouped, Value());
+  Value out = experts(dispatched, grouped,
+                      {Role::AlwaysGate, Role::AlwaysUp, Role::AlwaysDown});
+  return CombineOp::create(
+      builder, loc, rows(layer.hidden, f32), out, grouped, routing.weights,
+      init, /*keep_slots=*/UnitAttr(), acc(),
+      CombineOrderAttr::get(builder.getContext(), CombineOrder::Slot));
 }
 
 void LayerBuilder::buildBody(func::FuncOp function) {
   builder.setInsertionPointToStart(function.addEntryBlock());
   MLIRContext *context = builder.getContext();
-  const semantics::RouterSpec &router = layer.router;
   Value hidden = function.getArgument(0);
 
   Value logits = this->logits(function);
-
-  ScoreFnAttr score;
-  if (router.score != semantics::ScoreFn::Identity)
-    score = ScoreFnAttr::get(context, router.score);
-  TypeAttr scoreType;
-  if (layer.scoreType && layer.scoreType != f32)
-    scoreType = TypeAttr::get(layer.scoreType);
-  GroupLimitAttr groups;
-  if (router.groups)
-    groups = GroupLimitAttr::get(context, router.groups->numGroups,
-                                 router.groups->keep, router.groups->topSum,
-                                 router.groups->fill);
-  ArrayAttr normalize;
-  if (!router.normalize.empty()) {
-    SmallVector<Attribute> steps;
-    for (const semantics::NormStep &step : router.normalize)
-      steps.push_back(NormAttr::get(
-          context, step.kind, builder.getF64FloatAttr(step.eps), step.epsMode));
-    normalize = builder.getArrayAttr(steps);
-  }
-  FloatAttr scale;
-  if (router.scale != 1.0)
-    scale = builder.getF64FloatAttr(router.scale);
-  auto route = RouteOp::create(
-      builder, loc, TypeRange{rows(router.topK, i32), rows(router.topK, f32)},
-      logits, load(Role::SelectionBias), score, scoreType, groups,
-      SelectAttr::get(context, router.topK), normalize, scale);
-  Value ids = route.getIds(), weights = route.getWeights();
-  if (layer.capacity) {
-    auto kept = CapacityOp::create(
-        builder, loc, ids, weights,
-        CapacityLimitAttr::get(context, layer.capacity->perExpert),
-        layer.capacity->order);
-    ids = kept.getKeptIds();
-    weights = kept.getKeptWeights();
-  }
-
-  if (Value scales = load(Role::ExpertScale))
-    weights = timesScaleOf(builder, loc, ids, weights, scales);
+  auto [ids, weights] = route(function, logits);
 
   Value mix = load(Role::Mix);
   if (mix)
@@ -461,8 +361,9 @@ void LayerBuilder::buildBody(func::FuncOp function) {
   Value mixed = mixing(weights, mix);
   Value init = addOutputBias(hidden, sharedExperts(hidden, mix));
   Value input = expertsInput(hidden);
+  init = alwaysExperts(input, {ids, mixed}, init);
   Value placed = ids;
-  if (layer.virtualExperts > 0) {
+  if (layer.routerColumns() > layer.experts) {
     placed = idsBelow(builder, loc, ids, layer.experts);
     if (layer.virtualIdentity)
       init = addInput(
@@ -473,7 +374,9 @@ void LayerBuilder::buildBody(func::FuncOp function) {
   Value dispatched =
       DispatchOp::create(builder, loc, input.getType(), input, grouped,
                          layer.weighInput ? mixed : Value());
-  Value out = experts(dispatched, grouped);
+  Value out = experts(dispatched, grouped,
+                      {Role::Gate, Role::Up, Role::Down, Role::GateBias,
+                       Role::UpBias, Role::DownBias, Role::ExpertNorm});
   // What is done to the sum is done in f32, but for a projection, which reads
   // what the experts' own read.
   const bool projected = layer.weight(Role::LatentOut).has_value();

@@ -14,6 +14,7 @@
 #include "moe/runtime/import/GgufConfig.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 using namespace moe;
@@ -36,12 +37,21 @@ std::string import::spelled(const JsonValue &value) {
   return value.describe();
 }
 
-/// The member that a key with dots leads to.
+/// The member that a key with dots leads to; numbers are items of lists.
 static std::optional<JsonValue> descend(std::optional<JsonValue> value,
                                         std::string_view key) {
   while (value) {
     size_t dot = key.find('.');
-    value = value->find(key.substr(0, dot));
+    std::string_view head = key.substr(0, dot);
+    size_t index = 0;
+    auto [end, error] =
+        std::from_chars(head.data(), head.data() + head.size(), index);
+    if (error != std::errc() || end != head.data() + head.size())
+      value = value->isObject() ? value->find(head) : std::nullopt;
+    else if (value->isArray() && index < value->size())
+      value = value->at(index);
+    else
+      value = std::nullopt;
     if (dot == std::string_view::npos)
       break;
     key.remove_prefix(dot + 1);
@@ -100,12 +110,6 @@ Result<const Family *> Config::family() const {
     if (Result<std::string> inner = nested->getString("model_type"))
       if (const Family *family = familyOf(*inner))
         return family;
-  for (const UnsupportedModel &model : unsupportedModels())
-    if (*type == model.modelType)
-      return Error(ErrorId::FeatureUnsupported,
-                   file() + ": model_type '" + *type +
-                       "' is not supported: its layer needs " +
-                       std::string(model.needs));
   std::vector<std::string> known;
   std::string list;
   // Those of the same kind of checkpoint.
@@ -204,7 +208,7 @@ Result<double> Config::number(std::string_view key, double absent,
 }
 
 Result<bool> Config::flag(std::string_view key, bool absent) const {
-  std::optional<JsonValue> value = find(key);
+  std::optional<JsonValue> value = key.empty() ? std::nullopt : find(key);
   return value ? value->asBool() : Result<bool>(absent);
 }
 

@@ -46,7 +46,7 @@ public:
   core::Result<const Family *> family() const;
 
   /// A member of the language model's object, else of the whole; dots in a key
-  /// lead into objects.
+  /// lead into objects, and numbers behind them into lists.
   std::optional<core::JsonValue> find(std::string_view key) const;
 
   /// The first of these keys, an integer of 1 to 2^20, or of a list the item of

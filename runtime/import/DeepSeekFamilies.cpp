@@ -175,6 +175,7 @@ static constexpr Stack kDeepSeekV4Stacks[] = {
 static constexpr TensorRow kDeepSeekV4Router[] = {
     {Role::Router, "gate.weight", "E H"},
     {Role::SelectionBias, "gate.bias", "E"},
+    {Role::IdTable, "gate.tid2eid", "V K"},
 };
 static constexpr Layout kDeepSeekV4Layouts[] = {{kNumberedExperts}};
 static constexpr TensorRow kDeepSeekV4Shared[] = {
@@ -456,8 +457,7 @@ static constexpr Family kFamilies[] = {
         .layouts = kDeepSeekV4Layouts,
         .shared = {kDeepSeekV4Shared, {}, {}, "n_shared_experts", 1},
         .requirements = kDeepSeekV4Requirements,
-        .refusedTensor = "gate.tid2eid",
-        .refusedNeeds = "ids from a table of token ids",
+        .tableLayers = "num_hash_layers",
     },
 };
 

@@ -25,7 +25,7 @@ using namespace moe::semantics;
 static constexpr RoleRow kRoles[kNumRoles] = {
     {Role::Router, "router", "router.weight", "C Q"},
     {Role::RouterBias, "router_bias", "router.bias", "C"},
-    {Role::SelectionBias, "selection_bias", "router.selection_bias", "C"},
+    {Role::SelectionBias, "selection_bias", "router.selection_bias", "B"},
     {Role::Gate, "gate", "experts.gate.weight", "E I X", true},
     {Role::Up, "up", "experts.up.weight", "E I X", true},
     {Role::Down, "down", "experts.down.weight", "E X I", true},
@@ -53,6 +53,11 @@ static constexpr RoleRow kRoles[kNumRoles] = {
     {Role::RouterFc1Bias, "router_fc1_bias", "router.fc1.bias", "Z"},
     {Role::RouterFc2, "router_fc2", "router.fc2.weight", "Z Q"},
     {Role::RouterFc2Bias, "router_fc2_bias", "router.fc2.bias", "Z"},
+    {Role::IdTable, "id_table", "router.id_table", "V K", false, true},
+    {Role::WeightScale, "weight_scale", "router.weight_scale", "1"},
+    {Role::AlwaysGate, "always_gate", "always.gate.weight", "A I X", true},
+    {Role::AlwaysUp, "always_up", "always.up.weight", "A I X", true},
+    {Role::AlwaysDown, "always_down", "always.down.weight", "A X I", true},
 };
 
 const RoleRow &import::lookup(Role role) {
@@ -67,32 +72,13 @@ std::span<const Family> import::families() {
   static const std::vector<Family> all = [] {
     std::vector<Family> rows;
     for (std::span<const Family> some :
-         {softmaxFamilies(), deepSeekFamilies(), sigmoidFamilies(),
-          logitFamilies(), specialFamilies(), ggufFamilies()})
+         {softmaxFamilies(), encoderDecoderFamilies(), deepSeekFamilies(),
+          sigmoidFamilies(), logitFamilies(), specialFamilies(),
+          ggufFamilies()})
       rows.insert(rows.end(), some.begin(), some.end());
     return rows;
   }();
   return all;
-}
-
-//===----------------------------------------------------------------------===//
-// What has no form yet
-//===----------------------------------------------------------------------===//
-
-static constexpr UnsupportedModel kUnsupported[] = {
-    {"phimoe", "sparse mixer routing, where each pick masks the next one's "
-               "softmax by a threshold"},
-    {"nllb-moe", "a capacity that follows from the number of tokens"},
-    {"hunyuan", "tokens over the capacity given to random experts"},
-    {"inkling_mm_model", "shared experts whose weights are normalized with the "
-                         "others'"},
-    {"inkling_text",
-     "shared experts whose weights are normalized with the others'"},
-    {"ernie4_5_vl_moe", "experts that are chosen by what kind of token it is"},
-};
-
-std::span<const UnsupportedModel> import::unsupportedModels() {
-  return kUnsupported;
 }
 
 //===----------------------------------------------------------------------===//

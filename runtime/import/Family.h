@@ -29,7 +29,7 @@ namespace moe::import {
 enum class Role : unsigned {
   Router,        ///< C Q
   RouterBias,    ///< C, part of the logits
-  SelectionBias, ///< C, added to scores for the selection only
+  SelectionBias, ///< B, added to scores for the selection only
   Gate,          ///< E I H
   Up,            ///< E I H
   Down,          ///< E H I
@@ -57,8 +57,13 @@ enum class Role : unsigned {
   RouterFc1Bias, ///< Z
   RouterFc2,     ///< Z Q
   RouterFc2Bias, ///< Z
+  IdTable,       ///< V K, integers: the experts of a token by its token id
+  WeightScale,   ///< 1, what all weights are multiplied by
+  AlwaysGate,    ///< A I X, of the experts that every token goes to
+  AlwaysUp,      ///< A I X
+  AlwaysDown,    ///< A X I
 };
-inline constexpr unsigned kNumRoles = 30;
+inline constexpr unsigned kNumRoles = 35;
 
 struct RoleRow {
   Role id;
@@ -67,6 +72,8 @@ struct RoleRow {
   std::string_view dims;   ///< canonical, in the letters below
   /// A projection of experts: what quantized checkpoints quantize.
   bool quantizable = false;
+  /// Holds ids of experts, i32 or i64.
+  bool integer = false;
 };
 const RoleRow &lookup(Role role);
 
@@ -75,18 +82,21 @@ enum class Part { Whole, First, Second, Even, Odd };
 
 /// Where one tensor is stored and how it lies. Letters name sizes: E experts,
 /// C columns of the router (as many, unless there are experts that compute
-/// nothing; a router's own tensors may say E for it), Q and Z the width that
+/// nothing or that every token goes to; a router's own tensors may say E for
+/// it), A the experts that every token goes to, B the columns without these (E
+/// too), V token ids, K experts a token, Q and Z the width that
 /// the router works in (hidden, unless it is an MLP; its tensors may say H), H
 /// hidden, X the width that experts work in (hidden, unless there are
 /// projections around them; an expert's own tensors may say H for it), I
 /// intermediate, S intermediate of the shared experts, P two, 1 one.
 struct TensorRow {
   Role role;
-  /// Below the block, or beside it with "../"; `{e}` is an expert's number.
+  /// Below the block, or beside it with "../"; `{e}` is an expert's number,
+  /// `{e+E}` its number behind as many others.
   std::string_view name;
-  /// Stored dimensions: "I H"; "E 2I H" holds two tensors, of which `part`
-  /// says which; "(E I) H" is one dimension of E*I; a 1 that the canonical
-  /// dimensions lack is dropped.
+  /// Stored dimensions: "I H"; "E 2I H" or "E 2 I H" holds two tensors, of
+  /// which `part` says which; "(E I) H" is one dimension of E*I; a 1 that the
+  /// canonical dimensions lack is dropped.
   std::string_view dims;
   Part part = Part::Whole;
   /// A key of config.json without which, or with false, there is no such
@@ -134,10 +144,14 @@ struct Stack {
   /// mlp_layer_types, "sparse" or "dense", goes before any rule but those of
   /// T5.
   std::string_view step = {}, first = {}, last = {};
+  /// Instead of the family's, where it has its own.
+  std::span<const std::string_view> width = {};
+  std::span<const TensorRow> routerTensors = {};
+  std::span<const Layout> layouts = {};
 };
 
 /// Keys of config.json; of several the first that is there counts. Dots lead
-/// into objects; a list holds one value a layer.
+/// into objects and lists; a list holds one value a layer.
 using Keys = std::span<const std::string_view>;
 
 /// A key and a value of it, as text.
@@ -156,6 +170,23 @@ struct GroupKeys {
   bool optional = false;
   /// Another key of the count, where that one is absent.
   std::string_view otherCount = {};
+};
+
+/// How many rows an expert takes, and who gets them.
+struct CapacityKeys {
+  /// The number, and what its absence means.
+  std::string_view places;
+  int64_t placesByDefault = 64;
+  /// A key with a share of the tokens, which goes before; from 1 on nothing is
+  /// dropped, 0 is none.
+  std::string_view share = {};
+  double shareByDefault = 0.0;
+  /// Every token's first choice comes before any second.
+  bool firstChoices = false;
+  /// A key with whether, among these, tokens come by their highest score.
+  std::string_view byScore = {};
+  /// A key without which, or with false, `normalize` comes after the dropping.
+  std::string_view normalizeFirst = {};
 };
 
 struct RouterPreset {
@@ -183,8 +214,11 @@ struct RouterPreset {
   std::string_view epsilon = {};
   /// Weights multiply what goes into an expert, not what it gives.
   bool weighInput = false;
-  /// A key with the places of an expert; absent: 64.
-  std::string_view capacity = {};
+  std::optional<CapacityKeys> capacity = std::nullopt;
+  /// A key with how much of the sum is lost to a dropout that is also taken at
+  /// inference, and what its absence means.
+  std::string_view sumDropout = {};
+  double sumDropoutByDefault = 0.0;
 };
 
 /// How the experts' activation is found.
@@ -244,7 +278,7 @@ struct Family {
   std::span<const std::string_view> modelTypes;
   std::span<const Stack> stacks;
   Keys hidden, experts, width;
-  /// Empty: one expert a token.
+  /// Empty: `topKByDefault` experts a token.
   Keys topK;
   RouterPreset router;
   ActivationPreset activation;
@@ -266,21 +300,19 @@ struct Family {
   std::string_view virtualExperts = {};
   int64_t virtualByDefault = 0;
   bool virtualIdentity = false;
-  /// A tensor of layers that do what moec has no form for, and what they need.
-  std::string_view refusedTensor = {}, refusedNeeds = {};
+  int64_t topKByDefault = 1;
+  /// A key with how many columns behind those are of experts that every token
+  /// goes to, with weights normalized as the others'.
+  std::string_view alwaysExperts = {};
+  std::span<const Layout> always = {};
+  /// A key with how many layers, or whose words "hash_moe" say which, take
+  /// their experts from a table (Role::IdTable).
+  std::string_view tableLayers = {};
   /// Of several rows of a model type, which one it is.
   std::optional<Condition> onlyIf = std::nullopt;
 };
 
 std::span<const Family> families();
-
-/// A model that has no row because the layer does what moec has no form for.
-struct UnsupportedModel {
-  std::string_view modelType;
-  /// Goes on after "needs".
-  std::string_view needs;
-};
-std::span<const UnsupportedModel> unsupportedModels();
 
 /// An activation as config.json names it, plain and as the gate of a second
 /// projection.

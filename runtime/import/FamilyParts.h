@@ -21,6 +21,7 @@ namespace moe::import {
 /// The table's parts: scores are a softmax over the experts, a sigmoid of each
 /// (DeepSeek-V3's way or another), or the logits themselves.
 std::span<const Family> softmaxFamilies();
+std::span<const Family> encoderDecoderFamilies();
 std::span<const Family> deepSeekFamilies();
 std::span<const Family> sigmoidFamilies();
 std::span<const Family> logitFamilies();

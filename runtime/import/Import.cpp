@@ -9,9 +9,7 @@
 #include "moe/runtime/import/Import.h"
 
 #include "moe/runtime/core/Spelling.h"
-#include "moe/runtime/import/LayerDesc.h"
-#include "moe/runtime/import/Locate.h"
-#include "moe/runtime/import/Tensors.h"
+#include "moe/runtime/import/Resolver.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -23,58 +21,6 @@ using core::Error;
 using core::ErrorId;
 using core::Result;
 using core::Status;
-
-namespace {
-
-/// A checkpoint with what its configuration says.
-struct Source {
-  std::string folder;
-  core::Checkpoint checkpoint;
-  Config config;
-  const Family *family;
-  std::vector<LayerPlace> layers;
-
-  static Result<Source> open(const std::string &folder);
-};
-
-/// Fills a description, key by key and tensor by tensor.
-class Resolver {
-public:
-  Resolver(const Source &source, LayerPlace place, mlir::MLIRContext &context)
-      : source(source), config(source.config), family(*source.family),
-        place(std::move(place)), context(context) {}
-
-  Result<LayerDesc> resolve(std::string_view dtype);
-
-private:
-  Status resolveSizes();
-  Status resolveShared();
-  Status checkRequirements();
-  Status resolveGroups(const GroupKeys &keys);
-  Status resolveRouter();
-  Result<LayerDesc::ActivationDesc>
-  parametric(const ActivationPreset &preset) const;
-  Result<LayerDesc::ActivationDesc>
-  activationOf(const ActivationPreset &preset) const;
-  Status resolveActivation();
-  Status resolveNorms();
-  Status resolveTensors();
-  Status addTensors(const TensorResolver &resolver,
-                    std::span<const TensorRow> rows,
-                    std::optional<semantics::QuantFormat> format = {});
-
-  const Source &source;
-  const Config &config;
-  const Family &family;
-  LayerPlace place;
-  mlir::MLIRContext &context;
-  Sizes sizes;
-  Size topK = {1, "top_k"};
-  bool hasShared = false;
-  LayerDesc layer;
-};
-
-} // namespace
 
 Result<Source> Source::open(const std::string &folder) {
   Result<core::Checkpoint> checkpoint = core::Checkpoint::open(folder);
@@ -136,10 +82,21 @@ static Result<mlir::FloatType> activationType(const Config &config,
   return builder.getF32Type();
 }
 
+/// Experts a token.
+static Result<Size> topKOf(const Family &family, const Config &config,
+                           int64_t layer) {
+  if (family.topK.empty())
+    return Size{family.topKByDefault, "top_k"};
+  return config.size(family.topK, layer);
+}
+
 Status Resolver::resolveSizes() {
-  for (auto [keys, size] : {std::pair(family.hidden, &sizes.hidden),
-                            std::pair(family.experts, &sizes.experts),
-                            std::pair(family.width, &sizes.width)}) {
+  for (auto [keys, size] :
+       {std::pair(family.hidden, &sizes.hidden),
+        std::pair(family.experts, &sizes.experts),
+        std::pair(place.stack->width.empty() ? family.width
+                                             : place.stack->width,
+                  &sizes.width)}) {
     Result<Size> value = config.size(keys, place.number);
     if (!value)
       return value.takeError();
@@ -162,6 +119,17 @@ Status Resolver::resolveSizes() {
                                       ? std::to_string(count)
                                       : std::string(family.virtualExperts));
   }
+  sizes.choices = sizes.columns;
+  if (!family.alwaysExperts.empty()) {
+    Result<int64_t> count =
+        config.integer(family.alwaysExperts, 1, 1024, std::nullopt);
+    if (!count)
+      return count.takeError();
+    layer.router.select.always = *count;
+    sizes.always = {*count, std::string(family.alwaysExperts)};
+    sizes.columns.value += *count;
+    sizes.columns.key += " + " + sizes.always.key;
+  }
   sizes.routerWidth = sizes.hidden;
   if (!family.routerWidth.empty()) {
     Result<Size> value = config.size({&family.routerWidth, 1}, place.number);
@@ -177,18 +145,16 @@ Status Resolver::resolveSizes() {
         return value.takeError();
       sizes.latent = *std::move(value);
     }
-  if (!family.topK.empty()) {
-    Result<Size> value = config.size(family.topK, place.number);
-    if (!value)
-      return value.takeError();
-    topK = *std::move(value);
-  }
-  if (topK.value > sizes.columns.value)
+  Result<Size> topK = topKOf(family, config, place.number);
+  if (!topK)
+    return topK.takeError();
+  sizes.topK = *std::move(topK);
+  if (sizes.topK.value > sizes.choices.value)
     return Error(ErrorId::RouterInvalid,
-                 config.file() + ": key '" + topK.key + "' is " +
-                     std::to_string(topK.value) + ", but '" +
-                     sizes.columns.key + "' is " +
-                     std::to_string(sizes.columns.value));
+                 config.file() + ": key '" + sizes.topK.key + "' is " +
+                     std::to_string(sizes.topK.value) + ", but '" +
+                     sizes.choices.key + "' is " +
+                     std::to_string(sizes.choices.value));
   if (Status status = resolveShared(); !status)
     return status;
   layer.hidden = sizes.hidden.value;
@@ -253,93 +219,6 @@ Status Resolver::checkRequirements() {
                      "', which moec does not support for " +
                      std::string(family.name) + "; expected " + expected);
   }
-  return Status::ok();
-}
-
-/// Group-limited selection, where a configuration has it.
-Status Resolver::resolveGroups(const GroupKeys &keys) {
-  if (keys.onlyIf) {
-    std::optional<core::JsonValue> value = config.find(keys.onlyIf->key);
-    if (!value || spelled(*value) != keys.onlyIf->value)
-      return Status::ok();
-  }
-  std::optional<int64_t> absent;
-  if (keys.optional)
-    absent = 1;
-  const bool other = !keys.otherCount.empty() && !config.find(keys.count);
-  Result<int64_t> count = config.integer(other ? keys.otherCount : keys.count,
-                                         1, int64_t(1) << 20, absent);
-  if (!count)
-    return count.takeError();
-  Result<int64_t> keep = config.integer(keys.keep, 1, int64_t(1) << 20, absent);
-  if (!keep)
-    return keep.takeError();
-  // One group, or all of them, is no limit.
-  if (*count != *keep)
-    layer.router.groups =
-        semantics::GroupLimit{*count, *keep, keys.topSum, keys.fill};
-  return Status::ok();
-}
-
-Status Resolver::resolveRouter() {
-  const RouterPreset &preset = family.router;
-  semantics::RouterSpec &router = layer.router;
-  router.score = preset.score;
-  router.topK = topK.value;
-  layer.weighInput = preset.weighInput;
-  if (preset.roundScores)
-    layer.scoreType = layer.activationType;
-
-  bool l1 = true;
-  if (!preset.normalizeIf.empty()) {
-    Result<bool> flag =
-        config.flag(preset.normalizeIf, preset.normalizeByDefault);
-    if (!flag)
-      return flag.takeError();
-    l1 = *flag;
-  }
-  for (const semantics::NormStep &step : preset.normalize)
-    if (l1 || step.kind != semantics::NormKind::L1)
-      router.normalize.push_back(step);
-  if (!router.normalize.empty() && !preset.epsilon.empty()) {
-    Result<double> epsilon =
-        config.number(preset.epsilon, router.normalize.front().eps);
-    if (!epsilon)
-      return epsilon.takeError();
-    router.normalize.front().eps = *epsilon;
-  }
-  if (!preset.scale.empty()) {
-    Result<double> scale = config.number(preset.scale, preset.scaleByDefault);
-    if (!scale)
-      return scale.takeError();
-    (preset.scaleSum ? layer.sumScale : router.scale) = *scale;
-  }
-  if (preset.scaleByTopK) {
-    layer.sumScale = static_cast<double>(topK.value);
-    router.scale = 1.0 / layer.sumScale;
-  }
-  for (auto [key, absent, value] :
-       {std::tuple(preset.logitScale, preset.logitScaleByDefault,
-                   &layer.logitScale),
-        std::tuple(preset.logitCap, 0.0, &layer.logitCap)}) {
-    Result<double> number = config.number(key, absent);
-    if (!number)
-      return number.takeError();
-    *value = *number;
-  }
-  if (preset.groups)
-    if (Status status = resolveGroups(*preset.groups); !status)
-      return status;
-  if (!preset.capacity.empty()) {
-    Result<int64_t> capacity =
-        config.integer(preset.capacity, 1, int64_t(1) << 31, 64);
-    if (!capacity)
-      return capacity.takeError();
-    layer.capacity = {*capacity, CapacityOrder::TokenMajor};
-  }
-  if (auto broken = semantics::verifyRouter(router, layer.routerColumns()))
-    return Error(ErrorId::RouterInvalid,
-                 config.file() + ": the router " + *broken);
   return Status::ok();
 }
 
@@ -443,6 +322,11 @@ Status Resolver::addTensors(const TensorResolver &resolver,
     }
     if (row.optional && !resolver.isStored(row))
       continue;
+    // A table takes the place of a selection.
+    const bool byTable =
+        layer.router.select.kind == semantics::SelectKind::Table;
+    if (row.role == (byTable ? Role::SelectionBias : Role::IdTable))
+      continue;
     Result<Weight> weight = resolver.resolve(row, format);
     if (!weight)
       return weight.takeError();
@@ -457,17 +341,11 @@ Status Resolver::resolveTensors() {
     return quantization.takeError();
   TensorResolver resolver(source.checkpoint, source.folder, place.block, sizes,
                           *quantization, layer.activationType);
-  if (!family.refusedTensor.empty() &&
-      source.checkpoint.contains(place.block + "." +
-                                 std::string(family.refusedTensor)))
-    return Error(
-        ErrorId::FeatureUnsupported,
-        "'" + source.folder + "': layer " + std::to_string(place.number) +
-            " is not supported: it needs " + std::string(family.refusedNeeds));
-  if (Status status = addTensors(resolver, family.routerTensors); !status)
+  if (Status status = addTensors(resolver, routerTensors()); !status)
     return status;
   layer.router.hasBias = layer.weight(Role::SelectionBias).has_value();
-  Result<const Layout *> layout = resolver.chooseLayout(family.layouts);
+  Result<const Layout *> layout = resolver.chooseLayout(
+      place.stack->layouts.empty() ? family.layouts : place.stack->layouts);
   if (!layout)
     return layout.takeError();
   if (Status status =
@@ -476,6 +354,13 @@ Status Resolver::resolveTensors() {
     return status;
   if (Status status = addTensors(resolver, family.around); !status)
     return status;
+  if (!family.always.empty()) {
+    Result<const Layout *> always = resolver.chooseLayout(family.always);
+    if (!always)
+      return always.takeError();
+    if (Status status = addTensors(resolver, (*always)->tensors); !status)
+      return status;
+  }
   if (!hasShared)
     return Status::ok();
   const SharedPreset &shared = family.shared;
@@ -512,17 +397,12 @@ Result<std::vector<MoeLayer>> import::listLayers(const std::string &folder) {
         source->config.size(source->family->experts, place.number);
     if (!experts)
       return experts.takeError();
-    Size topK = {1, ""};
-    if (!source->family->topK.empty()) {
-      Result<Size> value =
-          source->config.size(source->family->topK, place.number);
-      if (!value)
-        return value.takeError();
-      topK = *std::move(value);
-    }
+    Result<Size> topK = topKOf(*source->family, source->config, place.number);
+    if (!topK)
+      return topK.takeError();
     layers.push_back(
         {place.number, place.block + ": " + std::to_string(experts->value) +
-                           " experts, top " + std::to_string(topK.value)});
+                           " experts, top " + std::to_string(topK->value)});
   }
   return layers;
 }

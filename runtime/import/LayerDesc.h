@@ -61,8 +61,10 @@ struct LayerDesc {
   /// What scores are rounded to before anything reads them; null: not.
   mlir::FloatType scoreType;
   struct Capacity {
-    int64_t perExpert;
+    semantics::CapacityLimit limit;
     CapacityOrder order;
+    /// After the dropping.
+    std::optional<semantics::NormStep> renorm = {};
   };
   std::optional<Capacity> capacity;
   /// Weights multiply what goes into an expert, not what it gives.
@@ -71,7 +73,11 @@ struct LayerDesc {
   /// give back what went in, or nothing.
   int64_t virtualExperts = 0;
   bool virtualIdentity = false;
-  int64_t routerColumns() const { return experts + virtualExperts; }
+  /// Behind these, columns of the experts that every token goes to.
+  int64_t alwaysExperts() const { return router.select.always; }
+  int64_t routerColumns() const {
+    return experts + virtualExperts + alwaysExperts();
+  }
   /// What the sum over the experts is multiplied by, and the shared experts'.
   double sumScale = 1.0, sharedScale = 1.0;
   /// Logits are multiplied by the one and bent to stay below the other, 0 being
@@ -108,7 +114,8 @@ struct LayerDesc {
 
 /// A module with the parameters and @layer: (hidden_states) -> (hidden_states,
 /// topk_ids, topk_weights, router_logits); routers with a state also give, and
-/// behind the first layer take, router_states. The description must be one that
+/// behind the first layer take, router_states; those that go by a table also
+/// take input_ids, the tokens' [T] of i64. The description must be one that
 /// verifyRouter accepts and its weights must fit; a module that does not verify
 /// is an Internal error.
 core::Result<mlir::OwningOpRef<mlir::ModuleOp>>

@@ -56,8 +56,8 @@ static std::vector<LayerPlace> storedLayers(const Stack &stack,
     std::string end = suffix + "." + std::string(router);
     for (const std::string &name : stored.names())
       if (std::optional<int64_t> layer = numberIn(name, prefix, end))
-        places.push_back(
-            {offset + *layer, prefix + std::to_string(*layer) + suffix});
+        places.push_back({offset + *layer,
+                          prefix + std::to_string(*layer) + suffix, &stack});
   };
   for (std::string_view pattern : stack.blocks) {
     search(pattern);
@@ -166,9 +166,13 @@ import::locateLayers(const Family &family, const Config &config,
   auto add = [&](LayerPlace place) {
     places.try_emplace(place.number, std::move(place));
   };
-  std::string_view router = family.routerTensors.front().name;
   int64_t offset = 0;
   for (const Stack &stack : family.stacks) {
+    std::string_view router =
+        (stack.routerTensors.empty() ? family.routerTensors
+                                     : stack.routerTensors)
+            .front()
+            .name;
     // How many layers there are matters where nothing is stored, and where
     // another stack is numbered on from this one.
     bool counted = checkpoint.empty() || family.stacks.size() > 1;
@@ -190,7 +194,8 @@ import::locateLayers(const Family &family, const Config &config,
       auto [prefix, suffix] = around(stack.blocks.front());
       for (int64_t layer = 0; layer < layers; ++layer)
         if ((*implied)[layer])
-          add({offset + layer, prefix + std::to_string(layer) + suffix});
+          add({offset + layer, prefix + std::to_string(layer) + suffix,
+               &stack});
     }
     offset += layers;
   }

@@ -26,6 +26,7 @@ struct LayerPlace {
   int64_t number;
   /// What the names of its tensors begin with: "model.layers.3.mlp".
   std::string block;
+  const Stack *stack;
 };
 
 /// By number, at most one of each. Errors: those of the keys that it reads.

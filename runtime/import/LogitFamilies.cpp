@@ -53,6 +53,24 @@ static constexpr Layout kGptOssLayouts[] = {
 };
 
 //===----------------------------------------------------------------------===//
+// Phi-3.5-MoE
+//===----------------------------------------------------------------------===//
+
+static constexpr std::string_view kPhiTypes[] = {"phimoe"};
+static constexpr TensorRow kPhiRouter[] = {
+    {.role = Role::Router,
+     .name = "gate.weight",
+     .dims = "E H",
+     .alternative = "router.weight"},
+};
+static constexpr Requirement kPhiRequirements[] = {
+    {"num_experts_per_tok", "2"},
+};
+/// The jitter is also how near a logit must be to count, at inference too.
+static constexpr NormStep kSparseMixer[] = {
+    {NormKind::MaskedSoftmax, 0, EpsMode::None, 0.01}};
+
+//===----------------------------------------------------------------------===//
 // JetMoE
 //===----------------------------------------------------------------------===//
 
@@ -149,6 +167,20 @@ static constexpr TensorRow kKolibriRouter[] = {
 //===----------------------------------------------------------------------===//
 
 static constexpr Family kFamilies[] = {
+    {
+        .name = "Phi-3.5-MoE",
+        .modelTypes = kPhiTypes,
+        .stacks = kEverySparseMoe,
+        .hidden = kHiddenSize,
+        .experts = kNumLocalExperts,
+        .width = kIntermediateSize,
+        .topK = kPerToken,
+        .router = {.normalize = kSparseMixer, .epsilon = "router_jitter_noise"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kPhiRouter,
+        .layouts = kNumberedOrFused,
+        .requirements = kPhiRequirements,
+    },
     {
         .name = "gpt-oss",
         .modelTypes = kGptOssTypes,

@@ -158,8 +158,10 @@ static Value isFrom(OpBuilder &builder, Location loc, Value id, int64_t first) {
                                bound);
 }
 
-Value import::idsBelow(OpBuilder &builder, Location loc, Value ids,
-                       int64_t experts) {
+/// [t, j] = `body` of ids[t, j] and -1.
+static Value
+mapIds(OpBuilder &builder, Location loc, Value ids,
+       llvm::function_ref<Value(OpBuilder &, Location, Value, Value)> body) {
   auto type = cast<RankedTensorType>(ids.getType());
   AffineMap all = mapOf(Read::All, builder.getContext());
   Value tokens = tensor::DimOp::create(builder, loc, ids, 0);
@@ -170,12 +172,33 @@ Value import::idsBelow(OpBuilder &builder, Location loc, Value ids,
              [&](OpBuilder &inner, Location loc, ValueRange values) {
                Value none = arith::ConstantOp::create(
                    inner, loc, inner.getIntegerAttr(values[0].getType(), -1));
-               Value beyond = isFrom(inner, loc, values[0], experts);
-               Value id =
-                   arith::SelectOp::create(inner, loc, beyond, none, values[0]);
-               linalg::YieldOp::create(inner, loc, id);
+               linalg::YieldOp::create(inner, loc,
+                                       body(inner, loc, values[0], none));
              })
       .getResult(0);
+}
+
+Value import::idsBelow(OpBuilder &builder, Location loc, Value ids,
+                       int64_t experts) {
+  return mapIds(
+      builder, loc, ids,
+      [&](OpBuilder &inner, Location loc, Value id, Value none) -> Value {
+        Value beyond = isFrom(inner, loc, id, experts);
+        return arith::SelectOp::create(inner, loc, beyond, none, id);
+      });
+}
+
+Value import::idsFrom(OpBuilder &builder, Location loc, Value ids,
+                      int64_t first) {
+  return mapIds(
+      builder, loc, ids,
+      [&](OpBuilder &inner, Location loc, Value id, Value none) -> Value {
+        Value offset = arith::ConstantOp::create(
+            inner, loc, inner.getIntegerAttr(id.getType(), first));
+        Value own = arith::SubIOp::create(inner, loc, id, offset);
+        Value beyond = isFrom(inner, loc, id, first);
+        return arith::SelectOp::create(inner, loc, beyond, own, none);
+      });
 }
 
 /// A tensor [t, columns] of sums over a third dimension, from 0.
@@ -220,34 +243,6 @@ Value import::weightFrom(OpBuilder &builder, Location loc, Value ids,
                 return arith::SelectOp::create(inner, loc, beyond, values[1],
                                                constant(inner, loc, 0));
               });
-}
-
-Value import::timesScaleOf(OpBuilder &builder, Location loc, Value ids,
-                           Value weights, Value scales) {
-  MLIRContext *context = builder.getContext();
-  AffineMap slots = AffineMap::get(
-      3, 0, {getAffineDimExpr(0, context), getAffineDimExpr(1, context)},
-      context);
-  AffineMap experts =
-      AffineMap::get(3, 0, {getAffineDimExpr(2, context)}, context);
-  const int64_t width = cast<RankedTensorType>(ids.getType()).getDimSize(1);
-  Value factors = sums(
-      builder, loc, ids, width, {ids, scales}, {slots, experts},
-      [&](OpBuilder &inner, Location loc, ValueRange values) -> Value {
-        Value index = linalg::IndexOp::create(inner, loc, 2);
-        Value expert =
-            arith::IndexCastOp::create(inner, loc, values[0].getType(), index);
-        Value same = arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::eq,
-                                           values[0], expert);
-        return arith::SelectOp::create(inner, loc, same,
-                                       toF32(inner, loc, values[1]),
-                                       constant(inner, loc, 0));
-      });
-  return mapRows(
-      builder, loc, {{weights}, {factors}}, width, builder.getF32Type(),
-      [](OpBuilder &inner, Location loc, ValueRange values) {
-        return Value(arith::MulFOp::create(inner, loc, values[0], values[1]));
-      });
 }
 
 Value import::times(OpBuilder &builder, Location loc, Value value,

@@ -63,14 +63,13 @@ mlir::Value rmsNorm(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value idsBelow(mlir::OpBuilder &builder, mlir::Location loc,
                      mlir::Value ids, int64_t experts);
 
+/// ids[t, j] - first, and -1 for those that are below `first`.
+mlir::Value idsFrom(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::Value ids, int64_t first);
+
 /// [t, 1]: the sum of the weights whose ids are not below `experts`.
 mlir::Value weightFrom(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value ids, mlir::Value weights, int64_t experts);
-
-/// weights[t, j] * scales[ids[t, j]]; 0 where there is no expert.
-mlir::Value timesScaleOf(mlir::OpBuilder &builder, mlir::Location loc,
-                         mlir::Value ids, mlir::Value weights,
-                         mlir::Value scales);
 
 /// value * factor.
 mlir::Value times(mlir::OpBuilder &builder, mlir::Location loc,

@@ -198,6 +198,39 @@ static constexpr TensorRow kInklingTensors[] = {
 
 static constexpr Layout kInklingLayouts[] = {{kInklingTensors}};
 
+static constexpr std::string_view kInklingTypes[] = {"inkling_mm_model",
+                                                     "inkling_text"};
+
+/// Columns behind the routed experts' are of the shared ones.
+static constexpr TensorRow kInkling1Router[] = {
+    {Role::Router, "gate.weight", "C H"},
+    {.role = Role::SelectionBias,
+     .name = "gate.bias",
+     .dims = "E",
+     .alternative = "gate.e_score_correction_bias"},
+    {Role::WeightScale, "gate.global_scale", "1"},
+};
+
+static constexpr TensorRow kInklingAlways[] = {
+    {Role::AlwaysGate, "shared_experts.shared_w13_weight", "A 2I H",
+     Part::Even},
+    {Role::AlwaysUp, "shared_experts.shared_w13_weight", "A 2I H", Part::Odd},
+    {Role::AlwaysDown, "shared_experts.shared_w2_weight", "A H I"},
+};
+/// As transformers saves the text model alone.
+static constexpr TensorRow kInklingAlwaysApart[] = {
+    {Role::AlwaysGate, "shared_experts.gate_proj", "A I H"},
+    {Role::AlwaysUp, "shared_experts.up_proj", "A I H"},
+    {Role::AlwaysDown, "shared_experts.down_proj", "A H I"},
+};
+static constexpr Layout kInklingAlwaysLayouts[] = {{kInklingAlways},
+                                                   {kInklingAlwaysApart}};
+static constexpr Layout kInkling1Layouts[] = {{kInklingTensors}, {kFused}};
+static constexpr std::string_view kInkling1Blocks[] = {
+    "model.llm.layers.{l}.mlp", "model.layers.{l}.mlp"};
+static constexpr Stack kInkling1Stacks[] = {
+    {"num_hidden_layers", LayerRule::Every, kInkling1Blocks}};
+
 static constexpr Requirement kInkling2Requirements[] = {
     {"scoring_func", "sigmoid"},
 };
@@ -371,6 +404,24 @@ static constexpr Family kFamilies[] = {
         .latent = kMuseLatent,
         .around = kMuseAround,
         .norms = kMuseNorms,
+    },
+    {
+        .name = "Inkling",
+        .modelTypes = kInklingTypes,
+        .stacks = kInkling1Stacks,
+        .hidden = kHiddenSize,
+        .experts = kRoutedExperts,
+        .width = kMoeIntermediateSize,
+        .topK = kPerToken,
+        // A softmax of logarithms of sigmoids.
+        .router = {.score = ScoreFn::Sigmoid,
+                   .normalize = kL1,
+                   .scale = "route_scale"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kInkling1Router,
+        .layouts = kInkling1Layouts,
+        .alwaysExperts = "n_shared_experts",
+        .always = kInklingAlwaysLayouts,
     },
     {
         .name = "Inkling 2",

@@ -19,32 +19,6 @@ using namespace moe::import;
 using namespace moe::semantics;
 
 //===----------------------------------------------------------------------===//
-// Switch Transformers
-//===----------------------------------------------------------------------===//
-
-static constexpr std::string_view kSwitchTypes[] = {"switch_transformers"};
-static constexpr std::string_view kSwitchEncoder[] = {
-    "encoder.block.{l}.layer.1.mlp"};
-static constexpr std::string_view kSwitchDecoder[] = {
-    "decoder.block.{l}.layer.2.mlp"};
-static constexpr Stack kSwitchStacks[] = {
-    {"num_layers", LayerRule::EncoderStep, kSwitchEncoder},
-    {"num_decoder_layers", LayerRule::DecoderStep, kSwitchDecoder},
-};
-static constexpr std::string_view kSwitchHidden[] = {"d_model"};
-static constexpr std::string_view kSwitchWidth[] = {"d_ff"};
-static constexpr TensorRow kSwitchRouter[] = {
-    {Role::Router, "router.classifier.weight", "E H"},
-    {Role::RouterBias, "router.classifier.bias", "E", Part::Whole,
-     "router_bias"},
-};
-static constexpr TensorRow kSwitchExperts[] = {
-    {Role::Up, "experts.expert_{e}.wi.weight", "I H"},
-    {Role::Down, "experts.expert_{e}.wo.weight", "H I"},
-};
-static constexpr Layout kSwitchLayouts[] = {{kSwitchExperts}};
-
-//===----------------------------------------------------------------------===//
 // Mixtral and MiniMax
 //===----------------------------------------------------------------------===//
 
@@ -152,12 +126,52 @@ static constexpr TensorRow kErnieRouter[] = {
     {Role::Router, "gate.weight", "E H"},
     {Role::SelectionBias, "moe_statics.e_score_correction_bias", "1 E"},
 };
+/// ERNIE 4.5 VL: one set of experts for the tokens of text and one for those of
+/// images. The second's layers are numbered on; a caller gives each the tokens
+/// that are its own.
+static constexpr std::string_view kErnieVlTypes[] = {
+    "ernie4_5_vl_moe", "ernie4_5_vl_moe_text", "ernie4_5_moe_vl"};
+static constexpr std::string_view kErnieVlExperts[] = {
+    "moe_num_experts.0", "moe_num_experts", "num_experts"};
+static constexpr std::string_view kTextWidth[] = {"moe_intermediate_size.0"};
+static constexpr std::string_view kImageWidth[] = {"moe_intermediate_size.1"};
+static constexpr TensorRow kErnieTextRouter[] = {
+    {Role::Router, "gate.weight", "H E"},
+    {Role::SelectionBias, "moe_statics.e_score_correction_bias", "2 E",
+     Part::First},
+};
+static constexpr TensorRow kErnieImageRouter[] = {
+    {Role::Router, "gate.weight_1", "H E"},
+    {Role::SelectionBias, "moe_statics.e_score_correction_bias", "2 E",
+     Part::Second},
+};
+static constexpr TensorRow kErnieImageExperts[] = {
+    {Role::Gate, "experts.{e+E}.gate_proj.weight", "I H"},
+    {Role::Up, "experts.{e+E}.up_proj.weight", "I H"},
+    {Role::Down, "experts.{e+E}.down_proj.weight", "H I"},
+};
+static constexpr Layout kErnieTextLayouts[] = {{kPerExpert}};
+static constexpr Layout kErnieImageLayouts[] = {{kErnieImageExperts}};
+static constexpr Stack kErnieVlStacks[] = {
+    {"num_hidden_layers", LayerRule::SparseStep, kMlpBlock,
+     "moe_layer_interval", "moe_layer_start_index.0", "moe_layer_end_index.0"},
+    {"num_hidden_layers", LayerRule::SparseStep, kMlpBlock,
+     "moe_layer_interval", "moe_layer_start_index.1", "moe_layer_end_index.1",
+     kImageWidth, kErnieImageRouter, kErnieImageLayouts},
+};
 static constexpr NormStep kErnieNorm[] = {{NormKind::L1, 1e-12, EpsMode::Max}};
 static constexpr Requirement kNoBias[] = {
     {"use_bias", "false"},
 };
 
 static constexpr std::string_view kHunyuanTypes[] = {"hunyuan_v1_moe"};
+static constexpr std::string_view kHunyuanLargeTypes[] = {"hunyuan"};
+/// With more, experts have places that its own code fills in an order of its
+/// own.
+static constexpr Requirement kHunyuanLargeRequirements[] = {
+    {"moe_topk", "1"},
+    {"num_shared_expert", "1"},
+};
 static constexpr std::string_view kHunyuanPerToken[] = {"moe_topk",
                                                         "num_experts_per_tok"};
 static constexpr TensorRow kHunyuanRouter[] = {
@@ -230,23 +244,6 @@ static constexpr Layout kGrokLayouts[] = {{kGrokTensors}};
 //===----------------------------------------------------------------------===//
 
 static constexpr Family kFamilies[] = {
-    {
-        .name = "Switch Transformers",
-        .modelTypes = kSwitchTypes,
-        .stacks = kSwitchStacks,
-        .hidden = kSwitchHidden,
-        .experts = kNumExperts,
-        .width = kSwitchWidth,
-        .topK = {},
-        .router = {.score = ScoreFn::Softmax,
-                   .roundScores = true,
-                   .capacity = "expert_capacity"},
-        .activation = {.key = "dense_act_fn",
-                       .byDefault = "relu",
-                       .gated = false},
-        .routerTensors = kSwitchRouter,
-        .layouts = kSwitchLayouts,
-    },
     {
         .name = "Mixtral",
         .modelTypes = kMixtralTypes,
@@ -433,6 +430,42 @@ static constexpr Family kFamilies[] = {
         .layouts = kPerExpertOrFused,
         .shared = {kSharedExperts, {}, {}, "moe_num_shared_experts"},
         .requirements = kNoBias,
+    },
+    {
+        .name = "ERNIE 4.5 VL",
+        .modelTypes = kErnieVlTypes,
+        .stacks = kErnieVlStacks,
+        .hidden = kHiddenSize,
+        .experts = kErnieVlExperts,
+        .width = kTextWidth,
+        .topK = kErniePerToken,
+        .router = {.score = ScoreFn::Softmax,
+                   .normalize = kErnieNorm,
+                   .epsilon = "moe_norm_min"},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kErnieTextRouter,
+        .layouts = kErnieTextLayouts,
+        .shared = {kSharedExperts,
+                   {},
+                   "moe_intermediate_size.0",
+                   "moe_num_shared_experts"},
+        .requirements = kNoBias,
+    },
+    {
+        // With one expert a token the places are as many as the tokens.
+        .name = "Hunyuan-Large",
+        .modelTypes = kHunyuanLargeTypes,
+        .stacks = kEveryMlp,
+        .hidden = kHiddenSize,
+        .experts = kNumExperts,
+        .width = kIntermediateSize,
+        .topK = kHunyuanPerToken,
+        .router = {.score = ScoreFn::Softmax},
+        .activation = kGatedHiddenAct,
+        .routerTensors = kHunyuanRouter,
+        .layouts = kPerExpertOrFused,
+        .shared = {kHunyuanShared},
+        .requirements = kHunyuanLargeRequirements,
     },
     {
         // As transformers has it: no token is dropped, and every layer has one

@@ -165,7 +165,7 @@ Status SpecReader::readSizes() {
                                {"rank_major", CapacityOrder::RankMajor}});
     if (!order)
       return order.takeError();
-    layer.capacity = {*places, *order};
+    layer.capacity = {{.minimum = *places}, *order};
   }
   if (std::optional<JsonValue> shared = root.find("shared_experts")) {
     if (Status status = onlyKeys(*shared, {"intermediate_size", "gate"});
@@ -356,12 +356,12 @@ Status SpecReader::addWeights() {
     llvm::SmallVector<int64_t> shape;
     for (char letter : lookup(role).dims)
       if (letter != ' ')
-        shape.push_back(letter == 'E' || letter == 'C' ? layer.experts
-                        : letter == 'H' || letter == 'X' || letter == 'Q'
-                            ? layer.hidden
-                        : letter == 'I' ? layer.width
-                        : letter == '1' ? 1
-                                        : sharedWidth);
+        shape.push_back(
+            letter == 'E' || letter == 'C' || letter == 'B'   ? layer.experts
+            : letter == 'H' || letter == 'X' || letter == 'Q' ? layer.hidden
+            : letter == 'I'                                   ? layer.width
+            : letter == '1'                                   ? 1
+                                                              : sharedWidth);
     auto tensor = mlir::RankedTensorType::get(shape, type ? type : weightType);
     std::string_view name = lookup(role).tensor;
     auto source = SourceAttr::get(

@@ -11,7 +11,6 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
-#include <numeric>
 
 using namespace moe;
 using namespace moe::import;
@@ -19,6 +18,7 @@ using core::DType;
 using core::Error;
 using core::ErrorId;
 using core::Result;
+using semantics::nameOfExpert;
 using semantics::QuantFormat;
 
 const Size &Sizes::of(char letter) const {
@@ -29,6 +29,14 @@ const Size &Sizes::of(char letter) const {
     return hidden;
   case 'C':
     return columns;
+  case 'B':
+    return choices;
+  case 'A':
+    return always;
+  case 'V':
+    return vocabulary;
+  case 'K':
+    return topK;
   case 'Q':
   case 'Z':
     return routerWidth;
@@ -49,28 +57,6 @@ const Size &Sizes::of(char letter) const {
 // How a tensor lies
 //===----------------------------------------------------------------------===//
 
-/// A row, with its letters replaced by sizes.
-struct TensorResolver::Lie {
-  /// One stored tensor an expert.
-  bool perExpert = false;
-  /// Stored dimensions; `flat` before joined ones are parted.
-  std::vector<int64_t> flat, shape;
-  /// Dimension i of the canonical tensor is permutation[i] of `shape`; without
-  /// the experts where each has a tensor of its own.
-  llvm::SmallVector<int64_t> permutation;
-  /// The canonical dimension that holds two joined tensors, or -1.
-  int64_t joined = -1;
-  Part part = Part::Whole;
-  /// Canonical, experts included.
-  llvm::SmallVector<int64_t> canonical;
-  /// "num_experts = 8 and hidden_size = 64": what the shape follows from.
-  std::string reason;
-
-  bool isPlain() const {
-    return part == Part::Whole && flat == shape && llvm::is_sorted(permutation);
-  }
-};
-
 static std::string letters(std::string_view dims) {
   std::string result;
   for (char c : dims)
@@ -82,12 +68,12 @@ static std::string letters(std::string_view dims) {
 TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
   Lie lie;
   lie.part = row.part;
-  lie.perExpert = row.name.find("{e}") != std::string_view::npos;
+  lie.perExpert = semantics::isPerExpert(fullName(row.name));
   std::string canonical = letters(lookup(row.role).dims);
   // Tensors may call a size by its usual name.
   std::string dims(row.dims);
-  for (auto [letter, usual] :
-       {std::pair('X', 'H'), std::pair('Q', 'H'), std::pair('C', 'E')})
+  for (auto [letter, usual] : {std::pair('X', 'H'), std::pair('Q', 'H'),
+                               std::pair('C', 'E'), std::pair('B', 'E')})
     if (canonical.find(letter) != std::string::npos &&
         dims.find(letter) == std::string::npos &&
         canonical.find(usual) == std::string::npos)
@@ -98,12 +84,17 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
 
   // The stored dimensions, letter by letter and joined as they are.
   int64_t factor = 1;
-  bool inside = false, first = true;
+  bool inside = false, first = true, apart = false;
   char doubled = 0;
   std::string named;
-  for (char c : dims) {
+  for (size_t at = 0; at < dims.size(); ++at) {
+    const char c = dims[at];
     if (c == '2') {
       factor = 2;
+      // A dimension of its own, whose two halves are joined as any others.
+      apart = dims.substr(at + 1).starts_with(" ");
+      if (apart)
+        lie.flat.push_back(factor);
     } else if (c == '(') {
       inside = first = true;
     } else if (c == ')') {
@@ -119,8 +110,8 @@ TensorResolver::Lie TensorResolver::lieOf(const TensorRow &row) const {
       if (inside && !first)
         lie.flat.back() *= lie.shape.back();
       else
-        lie.flat.push_back(lie.shape.back());
-      first = false;
+        lie.flat.push_back(apart ? size.value : lie.shape.back());
+      first = apart = false;
       factor = 1;
       if (!size.key.empty() && named.find(c) == std::string::npos) {
         named += c;
@@ -146,14 +137,13 @@ std::string TensorResolver::fullName(std::string_view name) const {
     name.remove_prefix(3);
     above = above.substr(0, above.rfind('.'));
   }
-  return std::string(above) + "." + std::string(name);
-}
-
-static std::string nameOfExpert(const std::string &pattern, int64_t expert) {
-  std::string name = pattern;
-  if (size_t at = name.find("{e}"); at != std::string::npos)
-    name.replace(at, 3, std::to_string(expert));
-  return name;
+  std::string full = std::string(above) + "." + std::string(name);
+  // Experts that are numbered behind as many others.
+  constexpr std::string_view behind = "{e+E}";
+  if (size_t at = full.find(behind); at != std::string::npos)
+    full.replace(at, behind.size(),
+                 "{e+" + std::to_string(sizes.experts.value) + "}");
+  return full;
 }
 
 bool TensorResolver::isStored(const TensorRow &row) const {
@@ -170,7 +160,7 @@ bool TensorResolver::isStored(const TensorRow &row) const {
 Result<DType> TensorResolver::checkStored(const std::string &pattern,
                                           const std::vector<int64_t> &shape,
                                           const std::string &reason) const {
-  bool perExpert = pattern.find("{e}") != std::string::npos;
+  const bool perExpert = semantics::isPerExpert(pattern);
   std::optional<DType> dtype;
   for (int64_t e = 0; e < (perExpert ? sizes.experts.value : 1); ++e) {
     std::string name = nameOfExpert(pattern, e);
@@ -261,286 +251,6 @@ Param TensorResolver::paramOf(const std::string &pattern, mlir::Type element,
 // Weights
 //===----------------------------------------------------------------------===//
 
-/// Codes of two a byte in blocks of 32 along the last dimension, each with a
-/// scale of one byte.
-Result<Weight> TensorResolver::resolveBlocks(const Lie &lie,
-                                             const std::string &name) const {
-  constexpr int64_t block = 32;
-  int64_t last = lie.shape.back();
-  if (last % block != 0)
-    return Error(ErrorId::QuantizationUnsupported,
-                 "'" + folder + "': '" + name + "_blocks' has rows of " +
-                     std::to_string(last) + " (" + lie.reason +
-                     "); mxfp4 needs a multiple of 32");
-  // The last dimension becomes blocks of 16 bytes, or one scale a block.
-  auto packed = [&](bool codes) {
-    Lie result = lie;
-    for (auto *dims : {&result.flat, &result.shape})
-      dims->back() = last / block;
-    result.canonical.back() = last / block;
-    if (codes) {
-      for (auto *dims : {&result.flat, &result.shape})
-        dims->push_back(block / 2);
-      result.canonical.push_back(block / 2);
-      result.permutation.push_back(
-          static_cast<int64_t>(result.permutation.size()));
-    }
-    return result;
-  };
-  mlir::Type byte = mlir::IntegerType::get(activations.getContext(), 8);
-  Weight weight;
-  weight.quantized.emplace();
-  weight.quantized->format = QuantFormat::Mxfp4;
-  weight.quantized->decoded =
-      mlir::RankedTensorType::get(lie.canonical, activations);
-  for (bool codes : {true, false}) {
-    std::string stored = name + (codes ? "_blocks" : "_scales");
-    Lie own = packed(codes);
-    if (!checkpoint.empty()) {
-      Result<DType> dtype = checkStored(stored, own.flat, lie.reason);
-      if (!dtype)
-        return dtype.takeError();
-      if (*dtype != DType::U8)
-        return Error(ErrorId::TensorDType, "'" + folder + "': tensor '" +
-                                               stored + "' is " +
-                                               std::string(core::name(*dtype)) +
-                                               ", mxfp4 is stored as ui8");
-    }
-    (codes ? weight.values : weight.quantized->scales) =
-        paramOf(stored, byte, own);
-  }
-  return weight;
-}
-
-/// A matrix "a.weight" is stored as "a." and these.
-std::string TensorResolver::quantizedName(const std::string &name,
-                                          std::string_view suffix) const {
-  constexpr std::string_view plain = "weight";
-  return name.substr(0, name.size() - plain.size()) + std::string(suffix);
-}
-
-/// Whether the matrix, a projection, is one that was quantized.
-bool TensorResolver::isQuantized(const std::string &name) const {
-  if (!quantization.format || *quantization.format == QuantFormat::Mxfp4 ||
-      !name.ends_with(".weight"))
-    return false;
-  if (checkpoint.empty())
-    return true;
-  Result<core::TensorView> view = checkpoint.tensor(
-      nameOfExpert(quantizedName(name, quantization.names.codes), 0));
-  return view && view->dtype != DType::F32 && view->dtype != DType::BF16 &&
-         view->dtype != DType::F16;
-}
-
-static mlir::Type elementOf(DType dtype, mlir::MLIRContext *context) {
-  mlir::Builder builder(context);
-  switch (dtype) {
-  case DType::F8E4M3:
-    return mlir::Float8E4M3FNType::get(context);
-  case DType::BF16:
-    return builder.getBF16Type();
-  case DType::F16:
-    return builder.getF16Type();
-  case DType::I32:
-    return builder.getI32Type();
-  case DType::I8:
-  case DType::U8:
-    return builder.getI8Type();
-  default:
-    return builder.getF32Type();
-  }
-}
-
-/// A tensor of a matrix's own with these dimensions, stored `swapped` or not,
-/// of one of the types, the first where nothing is stored.
-Result<Param> TensorResolver::quantizedParam(const std::string &name,
-                                             const Lie &matrix,
-                                             std::vector<int64_t> inner,
-                                             bool swapped,
-                                             std::span<const DType> types,
-                                             const std::string &reason) const {
-  Lie lie = matrix;
-  const size_t lead = matrix.flat.size() - 2;
-  lie.canonical.truncate(lie.canonical.size() - 2);
-  lie.canonical.append(inner.begin(), inner.end());
-  if (swapped)
-    std::swap(inner[0], inner[1]);
-  lie.shape.resize(lead);
-  lie.shape.insert(lie.shape.end(), inner.begin(), inner.end());
-  lie.flat = lie.shape;
-  lie.permutation.resize(lie.shape.size());
-  std::iota(lie.permutation.begin(), lie.permutation.end(), 0);
-  if (swapped)
-    std::swap(lie.permutation[lead], lie.permutation[lead + 1]);
-  DType dtype = types.front();
-  if (!checkpoint.empty()) {
-    // Last dimensions of 1 need not be stored.
-    Result<core::TensorView> first = checkpoint.tensor(nameOfExpert(name, 0));
-    if (!first)
-      return first.takeError();
-    std::vector<int64_t> flat = lie.flat;
-    while (!flat.empty() && flat.back() == 1 && flat != first->shape)
-      flat.pop_back();
-    if (flat == first->shape)
-      lie.flat = flat;
-    Result<DType> stored = checkStored(name, lie.flat, reason);
-    if (!stored)
-      return stored.takeError();
-    dtype = *stored;
-    if (!llvm::is_contained(types, dtype)) {
-      std::string expected;
-      for (DType type : types)
-        expected +=
-            (expected.empty() ? "" : " or ") + std::string(core::name(type));
-      return Error(
-          ErrorId::TensorDType,
-          "'" + folder + "': tensor '" + nameOfExpert(name, 0) + "' is " +
-              std::string(core::name(dtype)) + ", " +
-              std::string(semantics::lookup(*quantization.format).name) +
-              " stores " + expected);
-    }
-  }
-  return paramOf(name, elementOf(dtype, activations.getContext()), lie);
-}
-
-/// Rows and columns of one scale. Where the configuration gives none, there is
-/// one scale a row or one a matrix, as the tensor's shape says.
-Result<std::array<int64_t, 2>>
-TensorResolver::blockOf(const std::string &scales, const Lie &lie) const {
-  const int64_t rows = lie.flat[lie.flat.size() - 2], cols = lie.flat.back();
-  std::array<int64_t, 2> block = quantization.block;
-  if (block[0] == 0 && block[1] == 0) {
-    block = {1, cols};
-    if (!checkpoint.empty()) {
-      Result<core::TensorView> view =
-          checkpoint.tensor(nameOfExpert(scales, 0));
-      if (!view)
-        return view.takeError();
-      int64_t count = 1;
-      for (int64_t size : view->shape)
-        count *= size;
-      if (count == 1)
-        block[0] = rows;
-    }
-  }
-  block[0] = block[0] == 0 ? rows : block[0];
-  block[1] = block[1] == 0 ? cols : block[1];
-  return block;
-}
-
-/// Scales as the format has them; one a row or a matrix comes in several ranks.
-Result<Param> TensorResolver::scalesOf(const std::string &name, const Lie &lie,
-                                       const semantics::QuantRow &row,
-                                       const semantics::QuantShape &shape,
-                                       const std::string &reason) const {
-  static constexpr DType kFloats[] = {DType::F32, DType::BF16, DType::F16};
-  static constexpr DType kFp8[] = {DType::F8E4M3};
-  static constexpr DType kBytes[] = {DType::U8};
-  std::span<const DType> types = kFloats;
-  if (row.scale == semantics::ScaleKind::E4M3FN)
-    types = kFp8;
-  else if (row.scale == semantics::ScaleKind::E8M0)
-    types = kBytes;
-  return quantizedParam(name, lie, {shape.scaleRows(), shape.scaleCols()},
-                        quantization.names.inputsFirst, types, reason);
-}
-
-/// A matrix as codes, scales and what else its format has.
-Result<Weight>
-TensorResolver::resolveProjection(const Lie &lie,
-                                  const std::string &name) const {
-  const QuantNames &names = quantization.names;
-  const semantics::QuantRow &row = semantics::lookup(*quantization.format);
-  if (!lie.isPlain())
-    return Error(ErrorId::QuantizationUnsupported,
-                 "'" + folder + "': tensor '" + name + "' is " +
-                     std::string(row.name) +
-                     " and joined or transposed; supported is one tensor a "
-                     "projection");
-  semantics::QuantShape shape;
-  shape.rows = lie.flat[lie.flat.size() - 2];
-  shape.cols = lie.flat.back();
-  const std::string scales = quantizedName(name, names.scales);
-  Weight weight;
-  Weight::Quantized &quantized = weight.quantized.emplace();
-  quantized.format = row.id;
-  quantized.decoded = mlir::RankedTensorType::get(lie.canonical, activations);
-  shape.blockRows = row.blockRows;
-  shape.blockCols = row.blockCols;
-  std::string reason = lie.reason;
-  if (row.blockRows == 0) {
-    Result<std::array<int64_t, 2>> block = blockOf(scales, lie);
-    if (!block)
-      return block.takeError();
-    quantized.block = *block;
-    shape.blockRows = (*block)[0];
-    shape.blockCols = (*block)[1];
-    if (!quantization.blockReason.empty())
-      reason += " and " + quantization.blockReason;
-  } else if (shape.cols % row.blockCols != 0) {
-    return Error(ErrorId::QuantizationUnsupported,
-                 "'" + folder + "': '" + name + "' has rows of " +
-                     std::to_string(shape.cols) + " (" + lie.reason + "); " +
-                     std::string(row.name) + " needs a multiple of " +
-                     std::to_string(row.blockCols));
-  }
-
-  auto words = [&](int64_t count) {
-    return (count + row.codesPerWord - 1) / row.codesPerWord;
-  };
-  const DType word = row.code == semantics::CodeKind::E4M3FN ? DType::F8E4M3
-                     : row.code == semantics::CodeKind::Int8 ? DType::I8
-                     : row.wordBits == 32                    ? DType::I32
-                                                             : DType::U8;
-  std::vector<int64_t> codeShape = {shape.rows, words(shape.cols)};
-  if (row.along == semantics::PackedAlong::Rows)
-    codeShape = {words(shape.rows), shape.cols};
-  Result<Param> codes =
-      quantizedParam(quantizedName(name, names.codes), lie, codeShape,
-                     names.inputsFirst, {&word, 1}, lie.reason);
-  if (!codes)
-    return codes.takeError();
-  weight.values = *std::move(codes);
-  Result<Param> scale = scalesOf(scales, lie, row, shape, reason);
-  if (!scale)
-    return scale.takeError();
-  quantized.scales = *std::move(scale);
-
-  auto add = [&](std::string_view as, std::string_view suffix,
-                 std::vector<int64_t> inner, bool swapped,
-                 std::span<const DType> types) -> core::Status {
-    Result<Param> param = quantizedParam(quantizedName(name, suffix), lie,
-                                         inner, swapped, types, reason);
-    if (!param)
-      return param.takeError();
-    quantized.extras.push_back({as, *std::move(param)});
-    return core::Status::ok();
-  };
-  if (row.zeros)
-    if (core::Status status = add("zeros", names.zeros,
-                                  {words(shape.scaleRows()), shape.scaleCols()},
-                                  names.inputsFirst, {&word, 1});
-        !status)
-      return status.takeError();
-  if (row.matrixScale != semantics::MatrixScale::None) {
-    static constexpr DType kFloat[] = {DType::F32};
-    if (core::Status status =
-            add("matrix_scales", names.matrixScales, {1, 1}, false, kFloat);
-        !status)
-      return status.takeError();
-  }
-  if (row.columnGroups) {
-    static constexpr DType kInteger[] = {DType::I32};
-    std::string groups = quantizedName(name, names.columnGroups);
-    if (checkpoint.contains(nameOfExpert(groups, 0)))
-      if (core::Status status = add("column_groups", names.columnGroups,
-                                    {shape.cols}, false, kInteger);
-          !status)
-        return status.takeError();
-  }
-  return weight;
-}
-
 Result<Weight>
 TensorResolver::resolve(const TensorRow &row,
                         std::optional<QuantFormat> format) const {
@@ -554,7 +264,8 @@ TensorResolver::resolve(const TensorRow &row,
   }
   Lie lie = lieOf(row);
   std::string name = fullName(row.name);
-  bool quantizable = lookup(row.role).quantizable;
+  const bool quantizable = lookup(row.role).quantizable;
+  const bool integer = lookup(row.role).integer;
   if (format && quantizable)
     return resolveBlocks(lie, name);
   if (quantizable && isQuantized(name))
@@ -562,14 +273,28 @@ TensorResolver::resolve(const TensorRow &row,
 
   mlir::Builder builder(activations.getContext());
   mlir::Type element = activations;
+  auto wrongType = [&](DType dtype, const std::string &expected) {
+    return Error(ErrorId::TensorDType, "'" + folder + "': tensor '" +
+                                           nameOfExpert(name, 0) + "' is " +
+                                           std::string(core::name(dtype)) +
+                                           "; expected " + expected);
+  };
   if (checkpoint.empty()) {
     if (row.role == Role::SelectionBias)
       element = builder.getF32Type();
+    if (integer)
+      return Weight{paramOf(name, builder.getI64Type(), lie), std::nullopt};
     return Weight{paramOf(name, element, lie), std::nullopt};
   }
   Result<DType> dtype = checkStored(name, lie.flat, lie.reason);
   if (!dtype)
     return dtype.takeError();
+  if (integer) {
+    if (*dtype != DType::I32 && *dtype != DType::I64)
+      return wrongType(*dtype, "i32 or i64");
+    element = builder.getIntegerType(*dtype == DType::I32 ? 32 : 64);
+    return Weight{paramOf(name, element, lie), std::nullopt};
+  }
   switch (*dtype) {
   case DType::F32:
     element = builder.getF32Type();
@@ -581,15 +306,12 @@ TensorResolver::resolve(const TensorRow &row,
     element = builder.getF16Type();
     break;
   default:
-    return Error(ErrorId::TensorDType,
-                 "'" + folder + "': tensor '" + nameOfExpert(name, 0) +
-                     "' is " + std::string(core::name(*dtype)) +
-                     "; expected f32, bf16 or f16" +
-                     (*dtype != DType::F8E4M3 || !quantizable ? ""
-                      : quantization.format
-                          ? "; of quantized weights, one tensor a projection "
-                            "is supported"
-                          : ", or a quantization_config of fp8"));
+    return wrongType(*dtype, std::string("f32, bf16 or f16") +
+                                 (*dtype != DType::F8E4M3 || !quantizable ? ""
+                                  : quantization.format
+                                      ? "; of quantized weights, one tensor a "
+                                        "projection is supported"
+                                      : ", or a quantization_config of fp8"));
   }
   return Weight{paramOf(name, element, lie), std::nullopt};
 }

@@ -15,17 +15,21 @@
 #ifndef MOE_RUNTIME_IMPORT_TENSORS_H
 #define MOE_RUNTIME_IMPORT_TENSORS_H
 
+#include "moe/dialect/semantics/TensorPattern.h"
 #include "moe/runtime/core/Checkpoint.h"
 #include "moe/runtime/import/Config.h"
 #include "moe/runtime/import/LayerDesc.h"
 #include "moe/runtime/import/Quantization.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+
 namespace moe::import {
 
 /// The sizes that dimensions are named by.
 struct Sizes {
-  Size experts, columns, hidden, routerWidth, latent, width, shared,
-      two = {2, ""}, one = {1, ""};
+  Size experts, columns, always, choices, hidden, routerWidth, latent, width,
+      shared, vocabulary, topK, two = {2, ""}, one = {1, ""};
   const Size &of(char letter) const;
 };
 
@@ -55,7 +59,28 @@ public:
   bool isStored(const TensorRow &row) const;
 
 private:
-  struct Lie;
+  /// A row, with its letters replaced by sizes.
+  struct Lie {
+    /// One stored tensor an expert.
+    bool perExpert = false;
+    /// Stored dimensions; `flat` before joined ones are parted.
+    std::vector<int64_t> flat, shape;
+    /// Dimension i of the canonical tensor is permutation[i] of `shape`;
+    /// without the experts where each has a tensor of its own.
+    llvm::SmallVector<int64_t> permutation;
+    /// The canonical dimension that holds two joined tensors, or -1.
+    int64_t joined = -1;
+    Part part = Part::Whole;
+    /// Canonical, experts included.
+    llvm::SmallVector<int64_t> canonical;
+    /// "num_experts = 8 and hidden_size = 64": what the shape follows from.
+    std::string reason;
+
+    bool isPlain() const {
+      return part == Part::Whole && flat == shape &&
+             llvm::is_sorted(permutation);
+    }
+  };
   Lie lieOf(const TensorRow &row) const;
   bool fits(const Layout &layout) const;
   std::string fullName(std::string_view name) const;

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/dialect/MoeOps.h"
+#include "moe/dialect/semantics/TensorPattern.h"
 #include "moe/runtime/interpret/Evaluator.h"
 
 #include <bit>
@@ -57,9 +58,7 @@ private:
 } // namespace
 
 core::Result<core::TensorView> Reader::stored(int64_t expert) const {
-  std::string name = source.pattern;
-  if (size_t at = name.find("{e}"); at != std::string::npos)
-    name.replace(at, 3, std::to_string(expert));
+  const std::string name = semantics::nameOfExpert(source.pattern, expert);
   if (!lookup)
     return core::Error(core::ErrorId::WeightsNeeded,
                        "the function reads tensor '" + name +

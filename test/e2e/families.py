@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 E, H, I, T = 8, 12, 6, 9
-BITS = {"F32": "f", "I32": "i"}
+BITS = {"F32": "f", "I32": "i", "I64": "q"}
 
 
 def flat(value):
@@ -27,11 +27,16 @@ def shape(value):
     return [len(value)] + shape(value[0]) if isinstance(value, list) else []
 
 
+class Long(list):
+    """Stored as i64."""
+
+
 def save(path, tensors):
     head, body = {}, b""
     for name, value in tensors.items():
         values = flat(value)
-        dtype = "I32" if isinstance(values[0], int) else "F32"
+        dtype = ("I64" if isinstance(value, Long) else
+                 "I32" if isinstance(values[0], int) else "F32")
         raw = struct.pack(f"<{len(values)}{BITS[dtype]}", *values)
         head[name] = {"dtype": dtype, "shape": shape(value),
                       "data_offsets": [len(body), len(body) + len(raw)]}
@@ -106,8 +111,44 @@ def mlp(x, gate, up, down, act):
     return times(down, [act(g, u) for g, u in zip(times(gate, x), times(up, x))])
 
 
-def route(case, logits, bias):
-    """ids and weights of one token."""
+def relu(_, up):
+    return max(up, 0.0)
+
+
+def mixed_sparsely(logits, eps):
+    """Each of two picks as a softmax over those near it that no pick has before."""
+    ids, weights = [], []
+    for _ in range(2):
+        left = [e for e in range(len(logits)) if e not in ids]
+        best = max(left, key=lambda e: logits[e])
+        near = [e for e in left if e != best and
+                (logits[best] - logits[e]) / max(abs(logits[e]), logits[best]) <= 2 * eps]
+        weights.append(softmax([logits[best]] + [logits[e] for e in near])[0])
+        ids.append(best)
+    return ids, weights
+
+
+def limited(routings, share, by_score):
+    """First choices take an expert's places before any second, tokens in order or
+    by their first weight; the weights that stay are divided by their sum."""
+    places, taken = math.ceil(share * len(routings)), [0] * E
+    order = sorted(range(len(routings)), key=lambda t: -routings[t][1][0] if by_score else 0)
+    kept = [([-1, -1], [0.0, 0.0]) for _ in routings]
+    for rank in range(2):
+        for t in order:
+            ids, weights = routings[t]
+            if taken[ids[rank]] < places:
+                taken[ids[rank]] += 1
+                kept[t][0][rank], kept[t][1][rank] = ids[rank], weights[rank]
+    return [(ids, [w / max(sum(weights), 2.0 ** -23) for w in weights])
+            for ids, weights in kept]
+
+
+def route(case, logits, bias, hashed=None):
+    """ids and weights of one token, whose experts a table may hold."""
+    if "mixer" in case:
+        return mixed_sparsely(logits, case["mixer"])
+    always = case.get("always", 0)
     score = case["score"]
     scores = (softmax(logits) if score == "softmax" else
               [sigmoid(x) for x in logits] if score == "sigmoid" else
@@ -121,7 +162,8 @@ def route(case, logits, bias):
         best = sorted(range(count), key=lambda g: -sums[g])[:keep]
         fill = case.get("fill", -math.inf)
         choice = [c if e // size in best else fill for e, c in enumerate(choice)]
-    ids = sorted(range(len(choice)), key=lambda e: -choice[e])[:case["k"]]
+    ids = hashed or sorted(range(len(choice) - always), key=lambda e: -choice[e])[:case["k"]]
+    ids = ids + list(range(E, E + always))
     weights = [scores[e] for e in ids]
     norm = case.get("norm")
     if norm == "softmax":
@@ -141,9 +183,22 @@ def numbered(block, w):
             for name, m in zip(("w1", "w3", "w2"), w) for e in range(E)}
 
 
-def named(block, w):
-    return {f"{block}.experts.{e}.{name}_proj.weight": m[e]
+def named(block, w, first=0):
+    return {f"{block}.experts.{first + e}.{name}_proj.weight": m[e]
             for name, m in zip(("gate", "up", "down"), w) for e in range(E)}
+
+
+def of_two_kinds(second):
+    """As many other experts, before these or behind them."""
+    def at(block, w):
+        other = [[matrix(len(m), len(m[0])) for m in part] for part in w]
+        return {**named(block, w, E * second), **named(block, other, E * (1 - second))}
+    return at
+
+
+def numbered_fc(block, w):
+    return {f"{block}.experts.expert_{e}.{name}.weight": m[e]
+            for name, m in (("fc1", w[1]), ("fc2", w[2])) for e in range(E)}
 
 
 def ungated(block, w):
@@ -195,6 +250,13 @@ def shared_beside(block, s):
     layer = block.rsplit(".", 1)[0]
     return {f"{layer}.shared_mlp.input_linear.weight": s[0] + s[1],
             f"{layer}.shared_mlp.output_linear.weight": s[2]}
+
+
+def in_one(block, s):
+    """Experts that all tokens go to: rows of gate and up alternate."""
+    return {f"{block}.shared_experts.shared_w13_weight":
+            [[row for pair in zip(g, u) for row in pair] for g, u in zip(s[0], s[1])],
+            f"{block}.shared_experts.shared_w2_weight": s[2]}
 
 
 MLP, SPARSE, FEED = ("model.layers.1." + name for name in ("mlp", "block_sparse_moe", "feed_forward"))
@@ -424,12 +486,48 @@ CASES.update({
                      router="gate.weight", experts=named, shared=10,
                      bias_at="../moe.router.expert_bias", shared_at=shared_in("shared_experts"),
                      config=dict(MANY, shared_expert_intermediate_size=10)),
+    "phimoe": dict(mixer=0.2, k=2, block=SPARSE, router="gate.weight", experts=numbered,
+                   config=dict(LOCAL, num_experts_per_tok=2, router_jitter_noise=0.2)),
+    "hunyuan": dict(score="softmax", k=1, block=MLP, router="gate.wg.weight", experts=named,
+                    shared=I, shared_at=shared_in("shared_mlp"),
+                    config={"num_experts": E, "moe_topk": 1, "intermediate_size": I,
+                            "num_shared_expert": 1}),
+    "inkling_mm_model": dict(score="sigmoid", bias=True, k=3, norm=0.0, scale=1.3, always=2,
+                             factor=0.7, block="model.llm.layers.1.mlp", router="gate.weight",
+                             experts=interleaved, bias_at="gate.bias", nested=("text_config",),
+                             outer="model.",
+                             config=dict(ROUTED, route_scale=1.3, n_shared_experts=2)),
+})
+NLLB = dict(score="softmax", k=2, block="model.encoder.layers.1.ffn", share=0.2,
+            router="router.classifier.weight", experts=numbered_fc, act=relu, sum_scale=0.75,
+            fc_biases=True)
+NLLB_KEYS = dict(d_model=H, encoder_layers=2, decoder_layers=2, encoder_sparse_step=2,
+                 decoder_sparse_step=2, encoder_ffn_dim=I, decoder_ffn_dim=7, num_experts=E,
+                 moe_token_dropout=0.25, moe_eval_capacity_token_fraction=0.2)
+ERNIE = dict(score="softmax", bias=True, k=3, norm=0.0, block=MLP, bias_rows=2,
+             router_turned=True, bias_at="moe_statics.e_score_correction_bias", shared=14,
+             shared_at=shared_in("shared_experts"))
+ERNIE_KEYS = dict(moe_num_experts=[E, E], moe_k=3, moe_num_shared_experts=2)
+CASES.update({
+    "nllb-moe": dict(NLLB, by_score=False, config=NLLB_KEYS),
+    "nllb-moe by score": dict(NLLB, by_score=True,
+                              config=dict(NLLB_KEYS, batch_prioritized_routing=True)),
+    "nllb-moe all": dict(NLLB, share=1.0, by_score=False,
+                         config=dict(NLLB_KEYS, moe_eval_capacity_token_fraction=1.0)),
+    "ernie4_5_moe_vl": dict(ERNIE, router="gate.weight", experts=of_two_kinds(0),
+                            config=dict(ERNIE_KEYS, moe_intermediate_size=[I, 7]), shared=2 * I),
+    "ernie4_5_moe_vl images": dict(ERNIE, router="gate.weight_1", experts=of_two_kinds(1),
+                                   bias_row=1, layer=3,
+                                   config=dict(ERNIE_KEYS, moe_intermediate_size=[7, I])),
+    "deepseek_v4 hash": dict(CASES["deepseek_v4"], bias=False, table=20,
+                             config=dict(CASES["deepseek_v4"]["config"], vocab_size=20)),
 })
 
 
 def write(model_type, case, folder):
     """The checkpoint, an input and what the layer gives for it."""
-    columns = E + case.get("identity", 0) + case.get("skip", 0)
+    always = case.get("always", 0)
+    columns = E + case.get("identity", 0) + case.get("skip", 0) + always
     router_width = case.get("state", H)
     router = matrix(columns, router_width, 0.6)
     into, state_scale = matrix(router_width, H), matrix(3, router_width, 0.5)
@@ -439,6 +537,12 @@ def write(model_type, case, folder):
     inner = case.get("latent", H)
     experts = [[matrix(I, inner) for _ in range(E)], [matrix(I, inner) for _ in range(E)],
                [matrix(inner, I) for _ in range(E)]]
+    for part, shape in zip(experts, ((I, inner), (I, inner), (inner, I))):
+        part += [matrix(*shape) for _ in range(always)]
+    biases_of = [matrix(E, size) if case.get("fc_biases") else [[0.0] * size] * (E + always)
+                 for size in (I, inner)]
+    table = Long([random.sample(range(E), case["k"]) for _ in range(case.get("table", 0))])
+    token_ids = Long([random.randrange(len(table)) for _ in range(T)] if table else [])
     width = case.get("shared", 0)
     shared = (matrix(width, H), matrix(width, H), matrix(H, width))
     sigma, mix, mix_bias = matrix(1, H), matrix(2, H), matrix(1, 2)[0]
@@ -451,11 +555,25 @@ def write(model_type, case, folder):
 
     block = case["block"].replace("model.", case.get("outer", "model."), 1)
     beside = block.rpartition(".")[0]
-    tensors = {f"{block}.{case['router']}": router, **case["experts"](block, experts)}
+    tensors = {f"{block}.{case['router']}":
+               turned(router) if case.get("router_turned") else router,
+               **case["experts"](block, [part[:E] for part in experts])}
+    if always:
+        tensors.update(in_one(block, [part[E:] for part in experts]))
+        tensors[f"{block}.gate.global_scale"] = [case["factor"]]
+        bias = bias[:E]
+    if case.get("fc_biases"):
+        for number, part in enumerate(biases_of):
+            for e, value in enumerate(part):
+                tensors[f"{block}.experts.expert_{e}.fc{number + 1}.bias"] = value
+    if table:
+        tensors[f"{block}.gate.tid2eid"] = table
     if case.get("bias"):
         at = case["bias_at"]
         name = f"{beside}.{at[3:]}" if at.startswith("../") else f"{block}.{at}"
-        tensors[name] = [bias] if case.get("bias_rows") else bias
+        rows = [matrix(1, columns)[0] for _ in range(case.get("bias_rows", 0))]
+        rows[case.get("bias_row", 0):case.get("bias_row", 0) + 1] = [bias]
+        tensors[name] = rows if "bias_rows" in case else bias
     if width:
         tensors.update(case["shared_at"](block, shared))
     if case.get("sigma"):
@@ -490,7 +608,8 @@ def write(model_type, case, folder):
     tokens, states = matrix(T, H, 1.0), matrix(T, router_width, 1.0)
     if "state" in case:
         out["router_states"] = []
-    for x, before_it in zip(tokens, states):
+    routings = []
+    for t, (x, before_it) in enumerate(zip(tokens, states)):
         asked = x
         if "state" in case:
             asked = [v + b + s * w for v, b, s, w in zip(times(into, x), biases[0], before_it,
@@ -505,9 +624,16 @@ def write(model_type, case, folder):
         logits = [case.get("multiplier", 1.0) * l for l in times(router, asked)]
         if "cap" in case:
             logits = [case["cap"] * math.tanh(l / case["cap"]) for l in logits]
-        ids, weights = route(case, logits, bias)
+        ids, weights = route(case, logits, bias + [0.0] * always,
+                             table[token_ids[t]] if table else None)
         if "gemma" in case:
             weights = [w * weights_of["experts"][e] for e, w in zip(ids, weights)]
+        weights = [w * single(case.get("factor", 1.0)) for w in weights]
+        routings.append((ids, weights))
+        out["router_logits"].append(logits)
+    if "share" in case:
+        routings = limited(routings, case["share"], case["by_score"])
+    for x, (ids, weights) in zip(tokens, routings):
         coefficients = (softmax([a + b for a, b in zip(times(mix, x), mix_bias)])
                         if case.get("mix") else (case.get("sum_scale", 1.0),
                                                  case.get("shared_scale", 1.0)))
@@ -518,10 +644,14 @@ def write(model_type, case, folder):
             read = normed(x, case["gemma"], weights_of["in"])
         y = [0.0] * inner
         for e, weight in zip(ids, weights):
-            if e >= E:  # gives back what went in, or nothing
+            if e < 0:
+                continue
+            if e >= E and not always:  # gives back what went in, or nothing
                 y = [a + weight * b * ("identity" in case) for a, b in zip(y, x)]
                 continue
-            one = mlp(read, experts[0][e], experts[1][e], experts[2][e], act)
+            up = [a + b for a, b in zip(times(experts[1][e], read), biases_of[0][e])]
+            inside = [act(g, u) for g, u in zip(times(experts[0][e], read), up)]
+            one = [a + b for a, b in zip(times(experts[2][e], inside), biases_of[1][e])]
             if "muse" in case:
                 one = normed([v * (1 + w) for v, w in zip(one, weights_of["each"])],
                              case["muse"][1])
@@ -535,7 +665,7 @@ def write(model_type, case, folder):
             y = normed(y, case["gemma"], weights_of["out"])
         if "after" in case:
             y = normed(y, case["after"], weights_of["out"])
-        for name, value in zip(out, (y, logits, ids, weights)):
+        for name, value in (("hidden_states", y), ("topk_ids", ids), ("topk_weights", weights)):
             out[name].append(value)
 
     config = dict(case["config"], hidden_size=H, num_hidden_layers=2)
@@ -548,6 +678,8 @@ def write(model_type, case, folder):
     inputs = {"hidden_states": tokens}
     if "state" in case:
         inputs["router_states"] = states
+    if table:
+        inputs["input_ids"] = token_ids
     save(f"{folder}/input-T{T}.safetensors", inputs)
     save(f"{folder}/expect-T{T}.safetensors", out)
 
@@ -557,8 +689,9 @@ def main(folder, arguments):
         random.seed(number)
         path = f"{folder}/{name.replace(' ', '-')}"
         write(name.split()[0], case, path)
-        run = subprocess.run(["moe-run", path, f"--expect={path}", "--rtol=1e-5"] + arguments,
-                             capture_output=True, text=True, check=False)
+        layer = [f"--layer={case['layer']}"] if "layer" in case else []
+        run = subprocess.run(["moe-run", path, f"--expect={path}", "--rtol=1e-5"] + layer +
+                             arguments, capture_output=True, text=True, check=False)
         good = run.returncode == 0 and "  ok (tolerance" in run.stdout
         print(f"{name}: " + ("ok" if good else run.stdout + run.stderr), flush=True)
 

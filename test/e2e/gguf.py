@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 
-from families import E, flat, matrix, mlp, save, shape, sigmoid, silu, softmax, times
+from families import E, flat, matrix, save, shape, sigmoid, silu, softmax, times
 
 H, I, T, K = 256, 256, 5, 2
 
@@ -118,6 +118,38 @@ def write(path, keys, tensors):
         file.write(head + b"\0" * (-len(head) % 32) + body)
 
 
+def clamped(gate, up):
+    gate, up = min(gate, 7.0), max(min(up, 7.0), -7.0)
+    return gate * sigmoid(1.702 * gate) * (up + 1)
+
+
+def mlp(x, parts, biases, act):
+    def linear(number, x):
+        return [a + b for a, b in zip(times(parts[number], x), biases[number])]
+    return linear(2, [act(g, u) for g, u in zip(linear(0, x), linear(1, x))])
+
+
+def route(case, logits, bias):
+    """ids and weights of one token."""
+    score = case.get("score", "softmax")
+    scores = ([sigmoid(l) for l in logits] if score == "sigmoid" else
+              softmax(logits) if score == "softmax" else logits)
+    choice = [s + b for s, b in zip(scores, bias)]
+    if "groups" in case:  # by their best, and the others count as 0
+        count, keep = case["groups"]
+        size = E // count
+        best = sorted(range(count), key=lambda g: -max(choice[g * size:(g + 1) * size]))[:keep]
+        choice = [c if e // size in best else 0.0 for e, c in enumerate(choice)]
+    ids = sorted(range(E), key=lambda e: -choice[e])[:K]
+    weights = [scores[e] for e in ids]
+    if score == "kept softmax":
+        weights = softmax(weights)
+    elif score == "kept sigmoid":
+        weights = [sigmoid(w) for w in weights]
+    total = sum(weights) if case.get("norm") else 1.0
+    return ids, [w / total * case.get("scale", 1.0) for w in weights]
+
+
 SIZES = {"block_count": 1, "embedding_length": H, "expert_count": E, "expert_used_count": K,
          "expert_feed_forward_length": I}
 CASES = {
@@ -128,15 +160,29 @@ CASES = {
                       scale=2.5, shared=I,
                       keys={"expert_gating_func": 2, "expert_weights_norm": True,
                             "expert_weights_scale": 2.5, "expert_shared_count": 1}),
+    "deepseek2 v2": dict(types=("Q8_0", "Q8_0", "Q4_K"), scale=16.0, shared=2 * I, groups=(4, 2),
+                         keys={"expert_gating_func": 1, "expert_weights_norm": False,
+                               "expert_weights_scale": 16.0, "expert_shared_count": 2,
+                               "expert_group_count": 4, "expert_group_used_count": 2}),
+    "olmoe": dict(types=("Q4_0", "Q8_0", "Q8_0"), keys={}),
+    "qwen3next": dict(types=("Q4_K", "Q8_0", "BF16"), norm=True, shared=32, sigma=True,
+                      keys={"expert_shared_feed_forward_length": 32}),
+    "minimax-m2": dict(types=("Q8_0", "Q8_0", "Q4_K"), score="sigmoid", bias=True, norm=True,
+                       keys={"expert_gating_func": 2}),
+    "gpt-oss": dict(types=("MXFP4", "MXFP4", "MXFP4"), score="kept softmax", act=clamped,
+                    biases=True, keys={}),
+    "llama4": dict(types=("Q8_0", "Q4_0", "Q8_0"), score="kept sigmoid", weigh_input=True,
+                   shared=I, keys={}),
 }
 
 
 def make(folder):
     """Every case's file, input and expectation."""
     os.makedirs(folder, exist_ok=True)
-    for number, (arch, case) in enumerate(CASES.items()):
+    for number, (name, case) in enumerate(CASES.items()):
         random.seed(number)
-        path = f"{folder}/{arch}.gguf"
+        arch, at = name.split()[0], f"{folder}/{name.replace(' ', '-')}"
+        path = f"{at}.gguf"
         tensors, value = {}, {}
 
         def add(name, values, kind):
@@ -149,6 +195,10 @@ def make(folder):
             add(f"ffn_{name}_exps.weight", [matrix(n, k, 0.05) for _ in range(E)], kind)
         if case.get("bias"):
             add("exp_probs_b.bias", matrix(1, E, 0.2)[0], "F32")
+        if case.get("biases"):
+            add("ffn_gate_inp.bias", matrix(1, E, 0.2)[0], "F32")
+            for name, n in (("gate", I), ("up", I), ("down", H)):
+                add(f"ffn_{name}_exps.bias", matrix(E, n, 0.2), "F32")
         if "shared" in case:
             width = case["shared"]
             for name, (n, k) in (("gate", (width, H)), ("up", (width, H)), ("down", (H, width))):
@@ -161,36 +211,39 @@ def make(folder):
 
         out = {"hidden_states": [], "router_logits": [], "topk_ids": [], "topk_weights": []}
         tokens = matrix(T, H, 1.0)
-        experts = [value[f"ffn_{name}_exps.weight"] for name in ("gate", "up", "down")]
+        parts = ("gate", "up", "down")
+        none = [[0.0] * n for n in (I, I, H)]
         for x in tokens:
-            logits = times(value["ffn_gate_inp.weight"], x)
-            scores = ([sigmoid(l) for l in logits] if case.get("score") == "sigmoid"
-                      else softmax(logits))
-            choice = [s + b for s, b in zip(scores, value.get("exp_probs_b.bias", [0.0] * E))]
-            ids = sorted(range(E), key=lambda e: -choice[e])[:K]
-            total = sum(scores[e] for e in ids) if case.get("norm") else 1.0
-            weights = [scores[e] / total * case.get("scale", 1.0) for e in ids]
+            logits = [l + b for l, b in zip(times(value["ffn_gate_inp.weight"], x),
+                                            value.get("ffn_gate_inp.bias", [0.0] * E))]
+            ids, weights = route(case, logits, value.get("exp_probs_b.bias", [0.0] * E))
             y = [0.0] * H
             for e, weight in zip(ids, weights):
-                one = mlp(x, *(m[e] for m in experts), silu)
-                y = [a + weight * b for a, b in zip(y, one)]
+                inner, outer = (weight, 1.0) if case.get("weigh_input") else (1.0, weight)
+                biases = [value.get(f"ffn_{part}_exps.bias", {}) for part in parts]
+                one = mlp([inner * v for v in x],
+                          [value[f"ffn_{part}_exps.weight"][e] for part in parts],
+                          [b[e] if b else n for b, n in zip(biases, none)],
+                          case.get("act", silu))
+                y = [a + outer * b for a, b in zip(y, one)]
             if "shared" in case:
                 factor = (sigmoid(times([value["ffn_gate_inp_shexp.weight"]], x)[0])
                           if case.get("sigma") else 1.0)
-                one = mlp(x, *(value[f"ffn_{n}_shexp.weight"] for n in ("gate", "up", "down")), silu)
+                one = mlp(x, [value[f"ffn_{part}_shexp.weight"] for part in parts],
+                          [[0.0] * case["shared"]] * 2 + [[0.0] * H], silu)
                 y = [a + factor * b for a, b in zip(y, one)]
             for name, item in zip(out, (y, logits, ids, weights)):
                 out[name].append(item)
-        save(f"{folder}/{arch}-input.safetensors", {"hidden_states": tokens})
-        save(f"{folder}/{arch}-expect.safetensors", out)
+        save(f"{at}-input.safetensors", {"hidden_states": tokens})
+        save(f"{at}-expect.safetensors", out)
 
 
 def main(folder, arguments):
     make(folder)
     for arch in CASES:
-        run = subprocess.run(["moe-run", f"{folder}/{arch}.gguf",
-                              f"--input={folder}/{arch}-input.safetensors",
-                              f"--expect={folder}/{arch}-expect.safetensors", "--rtol=1e-5"]
+        at = f"{folder}/{arch.replace(' ', '-')}"
+        run = subprocess.run(["moe-run", f"{at}.gguf", f"--input={at}-input.safetensors",
+                              f"--expect={at}-expect.safetensors", "--rtol=1e-5"]
                              + arguments, capture_output=True, text=True, check=False)
         good = run.returncode == 0 and "  ok (tolerance" in run.stdout
         print(f"{arch}: " + ("ok" if good else run.stdout + run.stderr), flush=True)

@@ -309,6 +309,10 @@ TEST(PackageTest, LyingSources) {
             "'layer.{e}.w' names an expert though it is one tensor");
   EXPECT_EQ(w([](abi::SourceT &s) { s.per_expert = true; }),
             "'layer.w' lacks {e}");
+  EXPECT_EQ(w([](abi::SourceT &s) { s.first_expert = -1; }),
+            "'layer.w' numbers experts from -1");
+  EXPECT_EQ(w([](abi::SourceT &s) { s.first_expert = int64_t(1) << 31; }),
+            "'layer.w' numbers experts from 2147483648");
   const std::string outside = "'layer.w' reaches outside of the stored tensor";
   EXPECT_EQ(w([](abi::SourceT &s) { s.offset = 1; }), outside);
   EXPECT_EQ(w([](abi::SourceT &s) { s.offset = -1; }), outside);
