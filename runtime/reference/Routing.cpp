@@ -144,14 +144,12 @@ static std::vector<int64_t> pickByScore(const RouterSpec &spec,
     noisy[picked[0]] = notANumber;
     for (int64_t e : highest(noisy, spec.topK - 1))
       picked.push_back(e);
-    selection = noisy;
   }
   // What is kept is always the first of them.
   size_t kept = picked.size();
   if (select.kind == SelectKind::TopP) {
-    double sum = 0;
-    for (kept = 0; kept < picked.size() && (kept == 0 || sum < select.bound);
-         ++kept)
+    double sum = 0; // p is positive: the first is always kept
+    for (kept = 0; kept < picked.size() && sum < select.bound; ++kept)
       sum += selection[picked[kept]];
   }
   if (select.kind == SelectKind::Threshold)
@@ -227,6 +225,7 @@ reference::select(const RouterSpec &spec, std::span<const double> scores,
         return given.takeError();
       picked = std::move(*given);
     }
+    assert(int64_t(picked.size()) <= spec.topK && "picks have slots");
     picked.resize(spec.topK, -1);
     for (int64_t e = candidates; e < numExperts; ++e)
       picked.push_back(std::isnan(row[e]) ? -1 : e);
@@ -293,11 +292,15 @@ static void applyNorm(const NormStep &step, std::span<double> kept,
   case NormKind::Lp:
     break;
   }
-  NormFormulas formulas = normFormulas(step);
+  const NormFormulas formulas = normFormulas(step);
+  Evaluator term(formulas.term), root(formulas.root);
   double sum = 0;
-  for (double value : kept)
-    sum += formulas.term.evaluate({&value, 1});
-  double norm = formulas.root.evaluate({&sum, 1});
+  for (double value : kept) {
+    double inputs[] = {value};
+    sum += term(inputs);
+  }
+  double sums[] = {sum};
+  double norm = root(sums);
   if (step.epsMode == EpsMode::Add)
     norm += step.eps;
   else if (step.epsMode == EpsMode::Max)
@@ -400,21 +403,20 @@ static std::vector<int64_t> claimOrder(const reference::CapacitySpec &spec,
   std::vector<int64_t> slots;
   for (int64_t slot = first * topK; slot < last * topK; ++slot)
     slots.push_back(slot);
-  std::stable_sort(slots.begin(), slots.end(), [&](int64_t a, int64_t b) {
-    const int64_t rankA = a % topK, rankB = b % topK;
-    switch (spec.order) {
-    case CapacityOrder::TokenMajor:
-      break;
-    case CapacityOrder::RankMajor:
-      return rankA < rankB;
-    case CapacityOrder::Priority:
-      return rankA != rankB ? rankA < rankB
-                            : isHigher(priority[a / topK], priority[b / topK]);
-    case CapacityOrder::Weight:
-      return isHigher(weights[a], weights[b]);
-    }
-    return false;
-  });
+  // What ties in a sort stays in the order that it had.
+  auto sort = [&](auto isBefore) {
+    std::stable_sort(slots.begin(), slots.end(), isBefore);
+  };
+  if (spec.order == CapacityOrder::Weight)
+    sort(
+        [&](int64_t a, int64_t b) { return isHigher(weights[a], weights[b]); });
+  if (spec.order == CapacityOrder::Priority)
+    sort([&](int64_t a, int64_t b) {
+      return isHigher(priority[a / topK], priority[b / topK]);
+    });
+  if (spec.order == CapacityOrder::Priority ||
+      spec.order == CapacityOrder::RankMajor)
+    sort([&](int64_t a, int64_t b) { return a % topK < b % topK; });
   return slots;
 }
 
@@ -431,7 +433,7 @@ static void recycle(const reference::CapacityOperands &operands, int64_t cap,
       if (place < 0 || place >= experts * cap)
         continue;
       const int32_t expert = static_cast<int32_t>(place / cap);
-      if (place % cap < std::min(claimed[expert], cap))
+      if (place % cap < claimed[expert])
         continue;
       ++next;
       capped.ids[slot] = expert;
@@ -453,10 +455,8 @@ reference::capacity(const CapacitySpec &spec, std::span<const int32_t> ids,
                              std::to_string(ids[slot]) + " at slot " +
                              std::to_string(slot));
   Capped capped{{ids.begin(), ids.end()}, {weights.begin(), weights.end()}};
-  const int64_t scope =
-      spec.scope == 0 ? std::max<int64_t>(numTokens, 1) : spec.scope;
-  const int64_t cap =
-      capacityOf(spec.limit, spec.scope == 0 ? numTokens : spec.scope);
+  const int64_t scope = spec.scope == 0 ? numTokens : spec.scope;
+  const int64_t cap = capacityOf(spec.limit, scope);
   for (int64_t first = 0; first < numTokens; first += scope) {
     std::unordered_map<int32_t, int64_t> claimed;
     std::vector<int64_t> dropped;

@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -28,6 +29,16 @@ void expectNear(const Doubles &got, const Doubles &want) {
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i)
     EXPECT_NEAR(got[i], want[i], 4e-15 * std::abs(want[i])) << i;
+}
+
+/// Equal element by element, a NaN to any NaN.
+void expectSame(const Doubles &got, const Doubles &want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i)
+    if (std::isnan(want[i]))
+      EXPECT_TRUE(std::isnan(got[i])) << i << ": " << got[i];
+    else
+      EXPECT_EQ(got[i], want[i]) << i;
 }
 
 core::Result<Capped> capped(const Ids &ids, const Doubles &weights,
@@ -95,6 +106,8 @@ TEST(Capacity, RefusesIdsBelowMinusOne) {
   EXPECT_EQ(result.error().id, core::ErrorId::IdOutOfRange);
   EXPECT_EQ(result.error().message,
             "expects ids of at least -1, got -2 at slot 1");
+  EXPECT_FALSE(
+      bool(capped({-2, 0}, {1, 1}, 1, 2, 1, CapacityOrder::TokenMajor)));
 }
 
 TEST(Capacity, ValuesSayWhoComesFirst) {
@@ -120,12 +133,123 @@ TEST(Capacity, AScopeHasPlacesOfItsOwn) {
   EXPECT_EQ(capacity(spec, ids, Doubles(5, 1), 5, 1)->ids, ids);
 }
 
+/// Who comes first, lowest: a slot, and before it what the order goes by. A NaN
+/// comes after every number.
+std::vector<double> claim(const CapacitySpec &spec, const Doubles &weights,
+                          const Doubles &priority, int64_t slot, int64_t topK) {
+  auto descending = [](double value) {
+    return std::isnan(value) ? std::numeric_limits<double>::infinity() : -value;
+  };
+  const double rank = double(slot % topK), last = double(slot);
+  switch (spec.order) {
+  case CapacityOrder::TokenMajor:
+    return {last};
+  case CapacityOrder::RankMajor:
+    return {rank, last};
+  case CapacityOrder::Priority:
+    return {rank, descending(priority[slot / topK]), last};
+  case CapacityOrder::Weight:
+    return {descending(weights[slot]), last};
+  }
+  return {};
+}
+
+TEST(Capacity, FollowsItsDefinition) {
+  // Every slot on its own: who of its expert and scope comes before it?
+  std::mt19937 random(29);
+  const int64_t numExperts = 4;
+  int64_t dropped = 0, recycled = 0;
+  for (int round = 0; round < 4000; ++round) {
+    const int64_t numTokens = random() % 9, topK = 1 + random() % 3;
+    auto coarse = [&] { return random() % 8 ? double(random() % 5) / 4 : nan; };
+    Ids ids(numTokens * topK);
+    Doubles weights(ids.size()), priority(numTokens);
+    for (int32_t &id : ids)
+      id = int32_t(random() % (numExperts + 1)) - 1;
+    std::generate(weights.begin(), weights.end(), coarse);
+    std::generate(priority.begin(), priority.end(), coarse);
+    CapacitySpec spec{.limit = {.minimum = 1 + int64_t(random() % 3)},
+                      .order = CapacityOrder(random() % 4),
+                      .scope = random() % 2 ? int64_t(random() % 5) : 0};
+    if (random() % 2) {
+      spec.limit.numerator = 1;
+      spec.limit.denominator = 1 + random() % 3;
+    }
+    spec.recycle = spec.scope == 0 && spec.order <= CapacityOrder::RankMajor &&
+                   random() % 2;
+    const int64_t tokens = spec.scope ? spec.scope : numTokens;
+    const int64_t cap = capacityOf(spec.limit, tokens);
+
+    Ids wantIds = ids;
+    Doubles wantWeights = weights;
+    std::vector<int64_t> taken(numExperts, 0), left;
+    for (int64_t slot = 0; slot < int64_t(ids.size()); ++slot) {
+      int64_t before = 0;
+      for (int64_t other = 0; other < int64_t(ids.size()); ++other)
+        before += ids[other] == ids[slot] &&
+                  (spec.scope == 0 ||
+                   other / topK / spec.scope == slot / topK / spec.scope) &&
+                  claim(spec, weights, priority, other, topK) <
+                      claim(spec, weights, priority, slot, topK);
+      if (ids[slot] >= 0 && before < cap) {
+        ++taken[ids[slot]];
+        continue;
+      }
+      if (ids[slot] >= 0)
+        left.push_back(slot);
+      wantIds[slot] = -1;
+      wantWeights[slot] = 0;
+    }
+    dropped += left.size();
+
+    // Every place and two that are none, shuffled.
+    Ids places(numExperts * cap + 2);
+    for (size_t i = 0; i < places.size(); ++i)
+      places[i] = int32_t(i) - 1;
+    std::shuffle(places.begin(), places.end(), random);
+    if (random() % 2)
+      places.resize(random() % places.size());
+    Doubles scores(numTokens * numExperts);
+    for (size_t i = 0; i < scores.size(); ++i)
+      scores[i] = double(i) + 0.5;
+    if (spec.recycle) {
+      auto next = left.begin();
+      for (int32_t place : places)
+        if (next != left.end() && place >= 0 && place < numExperts * cap &&
+            place % cap >= taken[place / cap]) {
+          wantIds[*next] = int32_t(place / cap);
+          wantWeights[*next] = scores[*next / topK * numExperts + place / cap];
+          ++recycled;
+          ++next;
+        }
+    }
+
+    CapacityOperands operands{.priority = priority,
+                              .places = places,
+                              .scores = scores,
+                              .numExperts = numExperts};
+    auto got = capacity(spec, ids, weights, numTokens, topK, operands);
+    ASSERT_TRUE(bool(got));
+    ASSERT_EQ(got->ids, wantIds) << "round " << round;
+    expectSame(got->weights, wantWeights);
+  }
+  // The rounds were about what they are for.
+  EXPECT_GT(dropped, 2000);
+  EXPECT_GT(recycled, 200);
+}
+
 TEST(Capacity, WeightsThatStayAreDividedByTheirNorm) {
   CapacitySpec spec{.limit = {.minimum = 1},
                     .renorm = NormStep{.kind = NormKind::L1}};
   expectNear(
       capacity(spec, Ids{0, 1, 0, 2}, Doubles{1, 3, 1, 3}, 2, 2)->weights,
       {0.25, 0.75, 0, 1});
+  // Of three tokens that keep all, some and nothing.
+  spec.limit.minimum = 2;
+  expectNear(
+      capacity(spec, Ids{0, 1, 1, 0, 0, 1}, Doubles{1, 1, 3, 5, 7, 9}, 3, 2)
+          ->weights,
+      {0.5, 0.5, 3 / 8.0, 5 / 8.0, 0, 0});
 }
 
 TEST(Capacity, DroppedSlotsTakeFreePlaces) {

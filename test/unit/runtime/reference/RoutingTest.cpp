@@ -316,6 +316,9 @@ TEST(Select, AThresholdIsExclusive) {
   // Of score and bias.
   EXPECT_EQ(pick(spec, Doubles{0.5, 2, 0, 0}, Doubles{0.25, -2, 0, 0}, 4),
             (Ids{0, -1, -1}));
+  // None, and as many as there can be.
+  EXPECT_EQ(pick(spec, Doubles{0.5, 0.25, nan, 0}, {}, 4), (Ids{-1, -1, -1}));
+  EXPECT_EQ(pick(spec, Doubles{1, 2, 3, 4}, {}, 4), (Ids{3, 2, 1}));
 }
 
 TEST(Select, AllAndAlwaysAreInTheOrderOfIndices) {
@@ -338,7 +341,33 @@ TEST(Select, NoiseMovesPicksAndNotWeights) {
   EXPECT_EQ(*select(spec, scores, {.noise = Doubles{4}}, 3), (Ids{0, -1}));
 }
 
+TEST(Select, NoiseIsOfTokensAndCandidates) {
+  // The last expert is always on, and has no noise.
+  Doubles scores = {3, 2, 1, 0, 3, 2, 1, 0, nan, nan, nan, 0};
+  Doubles noise = {-9, 0, 5, 0, 5, 0, 0, 0, 0};
+  RouterSpec spec{.topK = 2,
+                  .select = {.always = 1, .noise = NoiseKind::Gumbel}};
+  EXPECT_EQ(*select(spec, scores, {.noise = noise}, 4),
+            (Ids{2, 1, 3, 1, 0, 3, -1, -1, 3}));
+  // What comes after the first is in the order of score and noise.
+  spec.topK = 3;
+  spec.select.noise = NoiseKind::SecondGumbel;
+  EXPECT_EQ(*select(spec, scores, {.noise = noise}, 4),
+            (Ids{0, 2, 1, 3, 0, 1, 2, 3, -1, -1, -1, 3}));
+  // One number a token; who has one pick or none has no second.
+  spec = {.topK = 2, .select = {.noise = NoiseKind::SecondBernoulli}};
+  EXPECT_EQ(*select(spec, Doubles{3, 2, 3, 2, nan, 2, nan, nan},
+                    {.noise = Doubles{5, 3, 9, 9}}, 2),
+            (Ids{0, -1, 0, 1, 1, -1, -1, -1}));
+}
+
 using Longs = std::vector<int64_t>;
+
+TEST(Select, GivenIdsAreTakenAsTheyAre) {
+  RouterSpec spec{.topK = 2, .select = {.kind = SelectKind::Extern}};
+  EXPECT_EQ(*select(spec, Doubles(9), {.given = Longs{2, 0, -1, 1, 1, -1}}, 3),
+            (Ids{2, 0, -1, 1, 1, -1}));
+}
 
 TEST(Select, TablesAreReadByTokenId) {
   RouterSpec spec{.topK = 2, .select = {.kind = SelectKind::Table}};
@@ -381,6 +410,13 @@ TEST(Select, ExpertsPickTokens) {
   RouterSpec spec{.scale = 2};
   expectNear(*weighTokens(spec, scores, Ids{0, 2, 2, -1}, 2, Doubles{1, 10}),
              {6, 6, -20, 0});
+  // Weights are of the token and the expert.
+  spec.scale = 1;
+  expectNear(*weighTokens(spec, scores, Ids{2, 1, 0, 2}, 2), {3, 1, 0, -1});
+  auto refused = weighTokens(spec, scores, Ids{0, 2, 3, -1}, 2);
+  ASSERT_FALSE(bool(refused));
+  EXPECT_EQ(refused.error().id, core::ErrorId::IdOutOfRange);
+  EXPECT_EQ(refused.error().message, "expects ids in [-1, 3), got 3 at slot 2");
 }
 
 //===----------------------------------------------------------------------===//
@@ -456,6 +492,13 @@ TEST(Weigh, TheSparseMixerLooksAtWhatIsNear) {
              {1 / (1 + e), 1 / (1 + e)});
   // A zero is near zero.
   expectNear(*weigh(spec, Doubles{0, 0, -1}, Ids{0, 1}, 3), {0.5, 1});
+  // 2 is exactly 0.5 of 4 away, and near; so is 3, and 1.5 is not. Of negative
+  // logits the farther one counts: 1 of 2 is near -1, and 3 of 4 is not.
+  spec.normalize[0].param = 0.25;
+  expectNear(*weigh(spec, Doubles{1.5, 2, 4, 3}, Ids{2, -1}, 4),
+             {1 / (1 + std::exp(-1.0) + std::exp(-2.0)), 0});
+  expectNear(*weigh(spec, Doubles{-4, -1, -2}, Ids{1, 2}, 3),
+             {1 / (1 + e), 1 / (1 + std::exp(-2.0))});
 }
 
 TEST(Weigh, PNorms) {
@@ -516,6 +559,14 @@ TEST(Route, BiasSelectsAndDoesNotWeigh) {
   double s3 = 0.5, s4 = 1 / (1 + std::exp(1.0));
   expectNear(got.weights, {2.5 * s3 / (s3 + s4), 2.5 * s4 / (s3 + s4)});
   expectNear(got.scores, score(ScoreFn::Sigmoid, logits, 6));
+}
+
+TEST(Route, ExpertsTakeTheTokensThatScoreThemHighest) {
+  RouterSpec spec{
+      .topK = 2, .select = {.kind = SelectKind::ExpertTopK}, .scale = 2};
+  Routed got = routed(spec, Doubles{1, 5, 2, 4, 3, 6}, {}, 2, core::DType::F64);
+  EXPECT_EQ(got.ids, (Ids{2, 1, 2, 0}));
+  expectNear(got.weights, {6, 4, 12, 10});
 }
 
 TEST(Route, ScoresAreRoundedBeforeAnythingReadsThem) {

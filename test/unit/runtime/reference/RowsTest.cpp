@@ -82,6 +82,66 @@ TEST(Rows, CombineSumsTheRowsOfAToken) {
       combine({.topK = 2, .width = 2}, *group({}, 2), {}, {}, {}).empty());
 }
 
+// Expert 0 picks tokens 2 and 0, expert 1 token 2 alone, expert 2 token 0 last.
+const Ids somePicks = {2, 0, /**/ 2, -1, /**/ -1, 0};
+
+TEST(Rows, PicksAreGroupedByTheirExperts) {
+  auto groups = groupPicks(somePicks, 3, 3);
+  ASSERT_TRUE(bool(groups));
+  EXPECT_EQ(groups->numExperts, 3);
+  EXPECT_EQ(groups->offsets, (Ids{0, 2, 3, 4}));
+  EXPECT_EQ(groups->slotOfRow, (Ids{0, 1, 2, 5, -1, -1}));
+  EXPECT_EQ(groups->rowOfSlot, (Ids{0, 1, 2, -1, -1, 3}));
+  auto bad = groupPicks(somePicks, 3, 2);
+  ASSERT_FALSE(bool(bad));
+  EXPECT_EQ(bad.error().id, core::ErrorId::IdOutOfRange);
+  EXPECT_EQ(bad.error().message, "expects ids in [-1, 2), got 2 at slot 0");
+}
+
+TEST(Rows, PicksAreDispatchedAndCombinedByTheirTokens) {
+  plan::Groups groups = *groupPicks(somePicks, 3, 3);
+  Doubles x = {1, 2, 3, 4, 5, 6};
+  expectSame(dispatchPicks(groups, somePicks, x, 2),
+             {5, 6, 1, 2, 5, 6, 1, 2, nan, nan, nan, nan});
+  Doubles weights = {2, 3, 10, nan, nan, 0.5};
+  expectSame(dispatchPicks(groups, somePicks, x, 2, weights),
+             {10, 12, 3, 6, 50, 60, 0.5, 1, nan, nan, nan, nan});
+
+  Doubles rows = {10, 20, 30, 40, 50, 60, 70, 80, nan, nan, nan, nan};
+  CombineSpec spec{.numTokens = 3, .width = 2};
+  expectSame(combinePicks(spec, groups, somePicks, rows, {}, {}),
+             {100, 120, 0, 0, 60, 80});
+  Doubles init = {1, 2, 3, 4, 5, 6};
+  expectSame(combinePicks(spec, groups, somePicks, rows, weights, init),
+             {1 + 90 + 35, 2 + 120 + 40, 3, 4, 5 + 20 + 500, 6 + 40 + 600});
+  // In the order of experts, rounded as combine's are: 256 + 1 -> 256, and
+  // 1.0078125 * 129 = 130.008 -> 130.
+  plan::Groups two = *groupPicks(Ids{0, 0}, 2, 1);
+  spec = {.numTokens = 1, .width = 1, .acc = core::DType::BF16};
+  expectSame(combinePicks(spec, two, Ids{0, 0}, Doubles{1, 256}, {}, {}),
+             {256});
+  expectSame(combinePicks(spec, two, Ids{0, 0}, Doubles{129, 0},
+                          Doubles{1.0078125, 0}, Doubles{257}),
+             {386});
+}
+
+TEST(Rows, LayoutsMoveRowsAndNotTokens) {
+  using Kind = plan::Layout::Kind;
+  Doubles x = {1, 2, 3, 4, 5, 6}, scale = {0.5, 3, nan, nan, nan, 7};
+  for (plan::Layout layout :
+       {plan::Layout{Kind::Ragged, 0}, plan::Layout{Kind::Aligned, 4},
+        plan::Layout{Kind::Padded, 2}, plan::Layout{Kind::Dense, 0}}) {
+    plan::Groups groups = *group(someIds, 2, 2, layout);
+    Doubles rows = dispatch(groups, 2, x, 2, scale);
+    ASSERT_EQ(rows.size(), groups.slotOfRow.size() * 2);
+    CombineSpec spec{.numTokens = 3, .topK = 2, .width = 2};
+    expectSame(combine(spec, groups, rows, {}, {}), {3.5, 7, 0, 0, 35, 42});
+  }
+  auto full = group(Ids{0, 0}, 2, 1, {Kind::Padded, 1});
+  ASSERT_FALSE(bool(full));
+  EXPECT_EQ(full.error().id, core::ErrorId::IdOutOfRange);
+}
+
 TEST(Rows, CombineRoundsInTheStatedOrder) {
   std::mt19937 random(17);
   std::normal_distribution<double> normal;
