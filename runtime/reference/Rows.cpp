@@ -49,19 +49,21 @@ std::vector<int32_t> reference::tokenOfRow(const plan::Groups &groups,
   return tokens;
 }
 
-/// Rows of tokens, NaN where there is none.
-static std::vector<double> gather(const plan::Groups &groups,
-                                  std::span<const int32_t> tokens,
+/// The row of x of each row's token, NaN where there is none. `tokenOf` says
+/// whose a slot is.
+template <typename TokenOf>
+static std::vector<double> gather(const plan::Groups &groups, TokenOf tokenOf,
                                   std::span<const double> x, int64_t width,
                                   std::span<const double> scale) {
-  std::vector<double> rows(tokens.size() * width,
+  std::vector<double> rows(groups.slotOfRow.size() * width,
                            std::numeric_limits<double>::quiet_NaN());
-  for (size_t row = 0; row < tokens.size(); ++row) {
-    if (tokens[row] < 0)
+  for (size_t row = 0; row < groups.slotOfRow.size(); ++row) {
+    const int32_t slot = groups.slotOfRow[row];
+    if (slot < 0)
       continue;
-    double factor = scale.empty() ? 1.0 : scale[groups.slotOfRow[row]];
+    double factor = scale.empty() ? 1.0 : scale[slot];
     for (int64_t h = 0; h < width; ++h)
-      rows[row * width + h] = factor * x[tokens[row] * width + h];
+      rows[row * width + h] = factor * x[tokenOf(slot) * width + h];
   }
   return rows;
 }
@@ -70,16 +72,15 @@ std::vector<double> reference::dispatch(const plan::Groups &groups,
                                         int64_t topK, std::span<const double> x,
                                         int64_t width,
                                         std::span<const double> scale) {
-  return gather(groups, tokenOfRow(groups, topK), x, width, scale);
+  return gather(
+      groups, [&](int32_t slot) { return slot / topK; }, x, width, scale);
 }
 
 std::vector<double> reference::dispatchPicks(
     const plan::Groups &groups, std::span<const int32_t> tokenOfSlot,
     std::span<const double> x, int64_t width, std::span<const double> scale) {
-  std::vector<int32_t> tokens;
-  for (int32_t slot : groups.slotOfRow)
-    tokens.push_back(slot < 0 ? -1 : tokenOfSlot[slot]);
-  return gather(groups, tokens, x, width, scale);
+  return gather(
+      groups, [&](int32_t slot) { return tokenOfSlot[slot]; }, x, width, scale);
 }
 
 std::vector<double> reference::combinePicks(
