@@ -129,7 +129,14 @@ Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
   a = unified(a);
   b = unified(b);
   SmallVector<Expr> more, fewer;
-  Expr difference = sub(a, b);
+  // Of a count of the same row's other picks nothing is left.
+  Expr difference = zero();
+  for (Expr term : terms(sub(a, b)))
+    if (llvm::none_of(same, [&](auto pair) {
+          return contains(term, pair.second) &&
+                 substitute(term, pair.second, pair.first)->isNumber(0);
+        }))
+      difference = add(difference, term);
   if (!holdsCounts(difference))
     return equal(a, b);
   for (Expr term : terms(difference)) {
@@ -198,7 +205,8 @@ Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
   return nullptr;
 }
 
-bool Formulas::isInjective(ArrayRef<Expr> names, ArrayRef<Expr> values) {
+bool Formulas::isInjective(ArrayRef<Expr> names, ArrayRef<Expr> values,
+                           Expr condition) {
   // A name that is used in parts is its parts.
   for (auto [index, name] : llvm::enumerate(names)) {
     Expr unit = nullptr, rest = nullptr;
@@ -227,23 +235,118 @@ bool Formulas::isInjective(ArrayRef<Expr> names, ArrayRef<Expr> values) {
     parts.push_back(inner);
     for (Expr value : values)
       inParts.push_back(substitute(value, name, add(mul(unit, outer), inner)));
-    return isInjective(parts, inParts);
+    return isInjective(
+        parts, inParts,
+        substitute(condition, name, add(mul(unit, outer), inner)));
   }
-  SmallVector<Expr> others, same;
+  SmallVector<Expr> others;
   for (Expr name : names)
     others.push_back(variable(name->args[0]));
-  for (Expr value : values) {
-    Expr other = value;
+  auto atOthers = [&](Expr value) {
     for (auto [name, fresh] : llvm::zip_equal(names, others))
-      other = substitute(other, name, fresh);
-    same.push_back(equal(value, other));
-  }
+      value = substitute(value, name, fresh);
+    return value;
+  };
+  SmallVector<Expr> same{condition, atOthers(condition)};
+  for (Expr value : values)
+    same.push_back(equal(value, atOthers(value)));
   Expr met = mul(same);
   return llvm::all_of(llvm::zip_equal(names, others), [&](auto pair) {
     auto [name, fresh] = pair;
     return name->args[0]->isNumber(1) ||
            mul(met, negation(equal(name, fresh)))->isNumber(0);
   });
+}
+
+//===----------------------------------------------------------------------===//
+// Sorted rows
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// #{n < extent : key(n) < limit}, or with equal keys.
+struct KeyCount {
+  Expr flat = nullptr, key = nullptr, limit = nullptr;
+  bool ofEqual = false;
+};
+} // namespace
+
+/// Sums over parts of an index as one over the index.
+static std::optional<KeyCount> asKeyCount(Formulas &f, Expr sum) {
+  SmallVector<Expr> names;
+  Expr test = sum, count = f.one();
+  while (test->is(Kind::Sum)) {
+    auto [name, inner] = f.open(test);
+    names.push_back(name);
+    count = f.mul(count, name->args[0]);
+    test = inner;
+  }
+  if (names.empty() || (!test->is(Kind::Less) && !test->is(Kind::Equal)) ||
+      !test->args[0]->integer)
+    return std::nullopt;
+  for (unsigned side : {0u, 1u}) {
+    KeyCount result{f.variable(count), test->args[side], test->args[1 - side],
+                    test->is(Kind::Equal)};
+    if (llvm::any_of(names, [&](Expr name) {
+          return !result.key->dependsOn(name) || result.limit->dependsOn(name);
+        }))
+      continue;
+    Expr rest = result.flat;
+    for (auto [index, name] : llvm::enumerate(llvm::reverse(names))) {
+      bool isOutermost = index + 1 == names.size();
+      result.key =
+          f.substitute(result.key, name,
+                       isOutermost ? rest : f.remainder(rest, name->args[0]));
+      rest = f.quotient(rest, name->args[0]);
+    }
+    if (side == 0 || result.ofEqual)
+      return result;
+  }
+  return std::nullopt;
+}
+
+/// Two terms of an integer sum as one, with the others, or null:
+/// - keys below l + 1, less those equal to l, are the keys below l;
+/// - the row v of the rows sorted by key, less the keys below its own, is how
+///   many rows of its key come before it.
+Expr Formulas::foldCounts(ArrayRef<Expr> terms) {
+  for (Expr below : terms) {
+    auto [sign, rest] = splitCoefficient(below);
+    if (std::abs(sign) != 1 || rest.size() != 1 || !rest[0]->is(Kind::Sum))
+      continue;
+    auto count = asKeyCount(*this, rest[0]);
+    if (!count || count->ofEqual)
+      continue;
+    for (Expr term : terms) {
+      auto [otherSign, others] = splitCoefficient(term);
+      if (otherSign != -sign || term == below)
+        continue;
+      Expr folded = nullptr, other = mul(others);
+      auto equals = asKeyCount(*this, other);
+      if (equals && equals->ofEqual &&
+          substitute(equals->key, equals->flat, count->flat) == count->key &&
+          add(equals->limit, one()) == count->limit)
+        folded = sum(count->flat, less(count->key, equals->limit));
+      if (sign == -1 && within(other, count->flat->args[0])) {
+        auto sorted = [&](Expr at) {
+          return substitute(count->key, count->flat,
+                            order(count->flat, count->key, at));
+        };
+        if (sorted(other) == count->limit) {
+          Expr before = variable(count->flat->args[0]);
+          folded = neg(sum(before, mul(less(before, other),
+                                       equal(sorted(before), count->limit))));
+        }
+      }
+      if (!folded)
+        continue;
+      SmallVector<Expr> left{mul(number(sign), folded)};
+      for (Expr kept : terms)
+        if (kept != below && kept != term)
+          left.push_back(kept);
+      return add(left);
+    }
+  }
+  return nullptr;
 }
 
 //===----------------------------------------------------------------------===//

@@ -149,7 +149,7 @@ public:
   static void walk(Expr expr, llvm::function_ref<void(Expr)> visit);
   static bool contains(Expr expr, Expr part);
 
-  /// Bounds of an integer formula, infinite where unknown.
+  /// Bounds of a formula, infinite where unknown.
   std::pair<double, double> range(Expr expr);
   /// Whether 0 <= expr < bound is proved.
   bool within(Expr expr, Expr bound);
@@ -157,8 +157,10 @@ public:
   bool positive(Expr expr);
   /// Whether an integer is proved to be 1 or more where the guards are 1.
   bool atLeastOne(Expr expr, llvm::ArrayRef<Expr> guards);
-  /// Whether no two choices of the names give these formulas equal values.
-  bool isInjective(llvm::ArrayRef<Expr> names, llvm::ArrayRef<Expr> values);
+  /// Whether no two choices of the names, both with the condition, give these
+  /// formulas equal values.
+  bool isInjective(llvm::ArrayRef<Expr> names, llvm::ArrayRef<Expr> values,
+                   Expr condition);
 
   /// Formulas grow without bound only where nothing simplifies; then all is
   /// given up.
@@ -181,8 +183,11 @@ private:
   /// The value of `variable` where a is b, if there is one at all, or null; it
   /// is one where `condition` holds.
   Expr solve(Expr variable, Expr equation, Expr &condition);
+  Expr isMore(Expr e);
   Expr sumOfRunningCount(Expr variable, Expr body);
+  Expr foldCounts(llvm::ArrayRef<Expr> terms);
   Expr equalCounts(Expr equation, llvm::ArrayRef<Expr> guards);
+  bool simplifyBounded(llvm::SmallVectorImpl<Expr> &factors);
   bool simplifyEquals(llvm::SmallVectorImpl<Expr> &factors);
   bool unify(Expr pattern, Expr variable, Expr expr, Expr &binding);
   Expr fuseSoftmax(llvm::SmallVectorImpl<Expr> &factors);

@@ -339,8 +339,11 @@ Expr ElementView::scalarOf(Operation *op, Scope &scope) {
         Expr a = in(0);
         return a->integer ? a : f.call("toint", {a}, true);
       })
-      .Case<arith::BitcastOp>(
-          [&](arith::BitcastOp o) -> Expr { return nullptr; })
+      .Case<arith::BitcastOp>([&](arith::BitcastOp o) -> Expr {
+        return o.getIn().getType().isF32() && type.isInteger(32)
+                   ? f.call(kFloatBits, {in(0)}, true)
+                   : nullptr;
+      })
       .Case<math::ExpOp>([&](auto) { return f.exp(in(0)); })
       .Case<math::FloorOp>([&](auto) { return f.floor(in(0)); })
       .Case<tensor::ExtractOp>([&](tensor::ExtractOp o) -> Expr {

@@ -24,6 +24,9 @@
 
 namespace moe::raise {
 
+/// The call of an f32's bits as an integer.
+inline constexpr llvm::StringLiteral kFloatBits = "bits";
+
 class ElementView {
 public:
   explicit ElementView(Formulas &f) : f(f) {}

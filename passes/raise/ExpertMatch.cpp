@@ -45,18 +45,18 @@ private:
   bool isProduct(Expr e, Expr column) {
     return e->is(Kind::Sum) && e->dependsOn(column) && e->dependsOn(token);
   }
-  /// A number that sums let out belongs to what the expert computed before.
-  bool isScaledProduct(Expr e, Expr column) {
+  /// A number and a product, or a product alone. A number before a product of
+  /// what the expert computed was let out of its sum: it stays with it.
+  std::optional<std::pair<double, Expr>> asProduct(Expr e, Expr column) {
     auto [scale, factors] = splitCoefficient(e);
     if (factors.size() != 1 || !isProduct(factors[0], column))
-      return false;
+      return std::nullopt;
     Expr body = f.open(factors[0]).second;
-    return scale == 1 ||
-           llvm::any_of(Formulas::factors(body), [&](Expr factor) {
-             return factor->dependsOn(token) && factor->dependsOn(expert);
-           });
+    bool isOfExpert = llvm::any_of(Formulas::factors(body), [&](Expr factor) {
+      return factor->dependsOn(token) && factor->dependsOn(expert);
+    });
+    return isOfExpert ? std::pair(1.0, e) : std::pair(scale, factors[0]);
   }
-
   Formulas &f;
   Expr token, expert;
   std::string &why;
@@ -263,28 +263,55 @@ std::optional<int> ExpertMatcher::step(Expr value, Expr column) {
           f.call("leaf" + std::to_string(products.size()), {column}, false));
     return leaves[entry - products.begin()];
   };
-  Expr outer = f.transform(value, [&](Expr node) -> Expr {
-    if (!node->dependsOn(token))
+  llvm::DenseMap<Expr, Expr> done;
+  auto withNames = [&](auto &&self, Expr node) -> Expr {
+    if (!node->dependsOn(token) || (node->binds() && !isProduct(node, column)))
       return node;
-    if (isScaledProduct(node, column))
-      return nameOf(node, node, nullptr);
-    if (node->is(Kind::Add)) {
-      Expr product = nullptr;
+    if (auto found = done.find(node); found != done.end())
+      return found->second;
+    SmallVector<Expr> args;
+    Expr result = nullptr;
+    if (auto product = asProduct(node, column)) {
+      result = f.mul(f.number(product->first),
+                     nameOf(product->second, product->second, nullptr));
+    } else if (node->is(Kind::Add)) {
+      std::optional<std::pair<double, Expr>> added;
       SmallVector<Expr> bias;
       for (Expr term : node->args) {
-        if (isScaledProduct(term, column) && !product)
-          product = term;
+        auto product = asProduct(term, column);
+        if (product && !added)
+          added = product;
         else if (!term->dependsOn(token) &&
                  (term->dependsOn(column) || term->dependsOn(expert)))
           bias.push_back(term);
         else
-          return nullptr;
+          args.push_back(term);
       }
-      if (product && !bias.empty())
-        return nameOf(node, product, f.add(bias));
+      if (added && !bias.empty()) {
+        auto [scale, product] = *added;
+        Expr total = f.zero();
+        for (Expr term : bias) {
+          auto [coefficient, factors] = splitCoefficient(term);
+          factors.push_back(f.number(coefficient / scale));
+          total = f.add(total, f.mul(factors));
+        }
+        for (Expr &arg : args)
+          arg = self(self, arg);
+        args.push_back(f.mul(f.number(scale),
+                             nameOf(f.add(product, total), product, total)));
+        result = f.add(args);
+      }
+      args.clear();
     }
-    return node->binds() ? node : nullptr;
-  });
+    if (!result) {
+      for (Expr arg : node->args)
+        args.push_back(self(self, arg));
+      result = f.rebuild(node, args);
+    }
+    done[node] = result;
+    return result;
+  };
+  Expr outer = withNames(withNames, value);
   if (products.empty())
     return fail("it holds no product of rows and a weight");
   if (outer->dependsOn(token) || outer->dependsOn(expert))

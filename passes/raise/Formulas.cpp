@@ -369,6 +369,15 @@ std::pair<double, double> Formulas::range(Expr expr) {
     auto [few, many] = range(expr->args[1]);
     return {0, many - 1};
   }
+  case Kind::Exp:
+    return {0, kInf};
+  case Kind::Sigmoid:
+  case Kind::Softmax:
+    return {0, 1};
+  case Kind::Reciprocal:
+    if (positive(expr->args[0]))
+      return {0, kInf};
+    return {-kInf, kInf};
   case Kind::Max: {
     auto [a, b] = range(expr->args[0]);
     auto [c, d] = range(expr->args[1]);
@@ -393,12 +402,24 @@ bool Formulas::within(Expr expr, Expr bound) {
   auto [low, high] = range(expr);
   if (low < 0 || !expr->integer)
     return false;
-  if (bound->is(Kind::Constant))
-    return high < bound->number;
+  if (bound->is(Kind::Constant) && high < bound->number)
+    return true;
   if (expr->is(Kind::Variable) || expr->is(Kind::Pick) ||
       expr->is(Kind::Order) || expr->is(Kind::Place))
     if (expr->args[0] == bound)
       return true;
+  // A running count that counts the row that it runs up to is below the count
+  // of all.
+  if (expr->is(Kind::Sum))
+    if (auto count = asRunningSum(*this, expr);
+        count && count->term->boolean && within(count->limit, count->extent) &&
+        substitute(count->term, count->name, count->limit)->isNumber(1)) {
+      Expr all = sum(count->name, count->term);
+      if (range(all).second <= range(bound).first ||
+          (all->is(Kind::Sum) && all->args[1]->boolean &&
+           all->args[0] == bound))
+        return true;
+    }
   if (expr->is(Kind::Quotient))
     return within(expr->args[0], mul(expr->args[1], bound));
   if (expr->is(Kind::Remainder) && expr->args[1] == bound)

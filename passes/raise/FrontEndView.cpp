@@ -55,10 +55,20 @@ ElementView::Direction ElementView::comparator(Block &block,
   }
   Expr goesBefore = regionValue(block, arguments);
   Expr a = arguments[0], b = arguments[1];
-  if (goesBefore == f.less(a, b) || goesBefore == f.negation(f.less(b, a)))
-    return Direction::Ascending;
-  if (goesBefore == f.less(b, a) || goesBefore == f.negation(f.less(a, b)))
-    return Direction::Descending;
+  // Bits that order as the floats do: of negative ones, those of their
+  // magnitude count down.
+  auto bits = [&](Expr x) {
+    Expr raw = f.call(kFloatBits, {x}, true);
+    return f.select(f.less(raw, f.zero()),
+                    f.sub(f.integer(std::numeric_limits<int32_t>::max()), raw),
+                    raw);
+  };
+  for (auto [x, y] : {std::pair(a, b), std::pair(bits(a), bits(b))}) {
+    if (goesBefore == f.less(x, y) || goesBefore == f.negation(f.less(y, x)))
+      return Direction::Ascending;
+    if (goesBefore == f.less(y, x) || goesBefore == f.negation(f.less(x, y)))
+      return Direction::Descending;
+  }
   return Direction::None;
 }
 
@@ -180,10 +190,10 @@ Expr ElementView::ofScatter(Operation *op, ArrayRef<Expr> indices) {
       listType.getShape().back() != static_cast<int64_t>(map.size()))
     return nullptr;
 
-  Expr update = f.read(block->getArgument(0), {}, false);
+  Expr incoming = f.read(block->getArgument(0), {}, false);
   Expr old = f.read(block->getArgument(1), {}, false);
-  Expr written = regionValue(*block, {update, old});
-  bool sets = written == update;
+  Expr written = regionValue(*block, {incoming, old});
+  bool sets = written == incoming;
   // old + g(update)
   Expr added = f.sub(written, old);
   if (!sets && f.contains(added, old))
@@ -227,19 +237,37 @@ Expr ElementView::ofScatter(Operation *op, ArrayRef<Expr> indices) {
   };
   Expr init = element(out, indices);
   if (!sets) {
-    Expr value = f.substitute(added, update, element(updates, at));
+    Expr value = f.substitute(added, incoming, element(updates, at));
     return f.add(init, total(f.mul(hit, value)));
   }
   // Setting is adding only if no two updates meet.
-  Expr hits = total(hit);
   SmallVector<Expr> moved;
   for (Expr target : targets)
     if (target)
       moved.push_back(target);
-  if (!hits->boolean && !f.isInjective(names, moved)) {
-    notes[op->getResult(0)] = "a scatter may write one row twice";
-    return nullptr;
+  Expr hits = total(hit), update = element(updates, at);
+  auto set = [&]() {
+    Expr value = total(f.mul(hit, update));
+    return init->isNumber(0) ? value : f.select(hits, value, init);
+  };
+  if (hits->boolean || f.isInjective(names, moved, f.one()))
+    return set();
+  // They may meet in a row that takes what has no place; nobody knows it.
+  for (auto [dim, target] : llvm::enumerate(targets)) {
+    if (!target || !target->is(Kind::Select) || moved.size() != 1)
+      continue;
+    for (unsigned side : {1u, 2u}) {
+      Expr kept = target->args[side], spare = target->args[3 - side];
+      Expr condition =
+          side == 1 ? target->args[0] : f.negation(target->args[0]);
+      if (!spare->is(Kind::Constant) || !f.isInjective(names, kept, condition))
+        continue;
+      hit = f.mul(condition, f.equal(kept, indices[dim]));
+      hits = total(hit);
+      return f.select(f.equal(indices[dim], spare),
+                      opaque(op->getResult(0), indices), set());
+    }
   }
-  Expr value = total(f.mul(hit, element(updates, at)));
-  return init->isNumber(0) ? value : f.select(hits, value, init);
+  notes[op->getResult(0)] = "a scatter may write one row twice";
+  return nullptr;
 }

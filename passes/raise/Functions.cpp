@@ -85,6 +85,10 @@ Expr Formulas::min(Expr a, Expr b) {
     return a;
   if (highB <= lowA)
     return b;
+  if (a->integer && b->integer)
+    for (auto [low, high] : {std::pair(a, b), std::pair(b, a)})
+      if (within(low, add(high, one())))
+        return low;
   // No more can be counted than there are.
   for (auto [count, limit] : {std::pair(a, b), std::pair(b, a)})
     if (count->is(Kind::Sum) && count->args[1]->boolean &&
@@ -100,6 +104,41 @@ Expr Formulas::min(Expr a, Expr b) {
 // Conditions
 //===----------------------------------------------------------------------===//
 
+/// [0 < e] as conditions, for sums of products of conditions and of what is
+/// positive; null if it is none.
+Expr Formulas::isMore(Expr e) {
+  if (e->boolean)
+    return e;
+  if (positive(e))
+    return one();
+  SmallVector<Expr> tests;
+  switch (e->kind) {
+  case Kind::Mul:
+    for (Expr factor : e->args) {
+      tests.push_back(isMore(factor));
+      if (!tests.back())
+        return nullptr;
+    }
+    return mul(tests);
+  case Kind::Add:
+    // Any of them.
+    for (Expr term : e->args) {
+      Expr test = isMore(term);
+      if (!test)
+        return nullptr;
+      tests.push_back(negation(test));
+    }
+    return negation(mul(tests));
+  case Kind::Sum: {
+    auto [name, term] = open(e);
+    Expr test = e->integer ? nullptr : isMore(term);
+    return test ? less(zero(), sum(name, test)) : nullptr;
+  }
+  default:
+    return nullptr;
+  }
+}
+
 Expr Formulas::equal(Expr a, Expr b) {
   if (a == b)
     return one();
@@ -111,6 +150,10 @@ Expr Formulas::equal(Expr a, Expr b) {
   auto [lowB, highB] = range(b);
   if (highA < lowB || highB < lowA)
     return zero();
+  for (auto [x, y] : {std::pair(a, b), std::pair(b, a)})
+    if (x->isNumber(0) && !y->integer)
+      if (Expr test = isMore(y))
+        return negation(test);
   // The picks of one row differ, as the places of one permutation do.
   if (a->kind == b->kind &&
       (a->is(Kind::Pick) || a->is(Kind::Order) || a->is(Kind::Place)) &&
@@ -170,7 +213,8 @@ Expr Formulas::equal(Expr a, Expr b) {
       // n * c + r == n * d + s, with r and s below n.
       for (Expr term : terms(x))
         for (Expr unit : factors(term)) {
-          if (!unit->is(Kind::Size))
+          if (!unit->is(Kind::Size) &&
+              !(unit->is(Kind::Constant) && unit->number > 1))
             continue;
           Expr lowX = nullptr, lowY = nullptr;
           auto highX = splitByFactor(x, unit, lowX);
@@ -234,42 +278,9 @@ Expr Formulas::less(Expr a, Expr b) {
     return b;
   if (a->isNumber(0) && positive(b))
     return one();
-  if (a->isNumber(0) && b->is(Kind::Mul)) {
-    SmallVector<Expr> tests;
-    for (Expr factor : b->args) {
-      if (factor->boolean)
-        tests.push_back(factor);
-      else if (!positive(factor))
-        break;
-      else
-        tests.push_back(one());
-    }
-    if (tests.size() == b->args.size())
-      return mul(tests);
-  }
-  // Something of what is 0 or positive is positive.
-  if (a->isNumber(0) && b->is(Kind::Sum) && !b->integer) {
-    auto [name, term] = open(b);
-    Expr test = less(a, term);
-    bool isTest = true;
-    for (Expr factor : factors(term))
-      isTest &= factor->boolean || positive(factor);
-    if (isTest)
-      return less(a, sum(name, test));
-  }
-  if (a->isNumber(0) && b->is(Kind::Add)) {
-    SmallVector<Expr> none;
-    for (Expr term : b->args) {
-      Expr test = less(a, term);
-      bool isTest = !term->is(Kind::Constant) || term->number >= 0;
-      for (Expr factor : factors(term))
-        isTest &= factor->boolean || positive(factor);
-      if (isTest)
-        none.push_back(negation(test));
-    }
-    if (none.size() == b->args.size())
-      return negation(mul(none));
-  }
+  if (a->isNumber(0))
+    if (Expr test = isMore(b))
+      return test;
   // A row that is counted is below the count of all, and so is its place.
   if (b->is(Kind::Sum))
     if (auto count = asRunningSum(*this, a);

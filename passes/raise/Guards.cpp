@@ -88,6 +88,47 @@ bool Formulas::simplifyGuards(llvm::SmallVectorImpl<Expr> &factors) {
   return false;
 }
 
+/// Below a number by a guard: in the other factors it is like a name below
+/// that, which no clamp changes and which no multiple of the number mixes with.
+/// True if something changed.
+bool Formulas::simplifyBounded(llvm::SmallVectorImpl<Expr> &factors) {
+  SmallVector<std::pair<Expr, Expr>> bounded; // guard, name
+  for (Expr guard : factors)
+    if (guard->is(Kind::Less) && guard->args[1]->is(Kind::Constant) &&
+        guard->args[0]->integer && range(guard->args[0]).first >= 0)
+      bounded.push_back({guard, variable(guard->args[1])});
+  for (Expr &other : factors) {
+    bool matters = false;
+    for (auto [guard, name] : bounded) {
+      Expr low = guard->args[0];
+      if (guard == other || other->ordinal < low->ordinal ||
+          !llvm::includes(other->free, low->free))
+        continue;
+      walk(other, [&](Expr node) {
+        matters |= (node->is(Kind::Min) || node->is(Kind::Quotient) ||
+                    node->is(Kind::Remainder) || node->is(Kind::Equal)) &&
+                   llvm::any_of(node->args, [&, low = low](Expr arg) {
+                     return llvm::is_contained(terms(arg), low);
+                   });
+      });
+    }
+    if (!matters)
+      continue;
+    Expr settled = other;
+    for (auto [guard, name] : bounded)
+      if (guard != other)
+        settled = substitute(settled, guard->args[0], name);
+    for (auto [guard, name] : bounded)
+      if (guard != other)
+        settled = substitute(settled, name, guard->args[0]);
+    if (settled == other)
+      continue;
+    other = settled;
+    return true;
+  }
+  return false;
+}
+
 /// Uses conditions as facts in the other factors. True if something changed.
 bool Formulas::simplifyEquals(llvm::SmallVectorImpl<Expr> &factors) {
   for (Expr &guard : factors) {

@@ -225,6 +225,13 @@ Expr ElementView::ofReduction(linalg::LinalgOp op, unsigned result,
     if (holds(value) || !inits[result]->is(Kind::Constant) ||
         inits[result]->number > std::max(-1e30, f.range(value).first))
       return nullptr;
+    // The largest of a one-hot's values, which are 0 but for one.
+    auto fixes = [&](Expr factor) {
+      return factor->is(Kind::Equal) && llvm::is_contained(factor->args, loop);
+    };
+    if (f.range(value).first >= 0 &&
+        llvm::any_of(Formulas::factors(value), fixes))
+      return f.sum(loop, value);
     return f.substitute(value, loop, f.pick(loop, value, f.zero()));
   }
   // The index of the maximum: two outputs, this one the second.

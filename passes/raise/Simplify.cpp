@@ -187,6 +187,10 @@ Expr Formulas::add(ArrayRef<Expr> all) {
     if (coefficient == -1 && unit->boolean)
       return negation(unit);
   }
+  if (terms.size() > 1 &&
+      llvm::all_of(terms, [](Expr t) { return t->integer; }))
+    if (Expr folded = foldCounts(terms))
+      return add(folded, number(constant));
   // A sum grows by the term that follows its last; integers are no such sums.
   for (Expr a : terms)
     if (!a->integer && terms.size() <= 16)
@@ -248,7 +252,8 @@ Expr Formulas::mul(ArrayRef<Expr> all) {
   if (constant == 0)
     return zero();
   if (factors.size() > 1 && !exhausted()) {
-    if (simplifyGuards(factors) || simplifyEquals(factors)) {
+    if (simplifyGuards(factors) || simplifyEquals(factors) ||
+        simplifyBounded(factors)) {
       factors.push_back(number(constant));
       return mul(factors);
     }
