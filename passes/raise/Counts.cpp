@@ -353,35 +353,73 @@ Expr Formulas::foldCounts(ArrayRef<Expr> terms) {
 // Lists
 //===----------------------------------------------------------------------===//
 
+/// `factors` without those of `held`; nothing if one is not there.
+static std::optional<SmallVector<Expr>> withoutMask(ArrayRef<Expr> factors,
+                                                    Expr held) {
+  SmallVector<Expr> rest(factors);
+  for (Expr part : Formulas::factors(held)) {
+    auto *found = llvm::find(rest, part);
+    if (found == rest.end())
+      return std::nullopt;
+    rest.erase(found);
+  }
+  return rest;
+}
+
 /// A sum over v of [v is held] * [those held before v == p] * term(v) is the
-/// term at the p-th that is held, if there are so many.
+/// term at the p-th that is held, if there are so many. An index of rows and
+/// slots is one index.
 Expr Formulas::sumOfRunningCount(Expr variable, Expr body) {
-  for (Expr factor : factors(body)) {
+  Expr slot = nullptr, product = body;
+  if (body->is(Kind::Sum)) {
+    std::tie(slot, product) = open(body);
+    if (!slot->args[0]->is(Kind::Constant))
+      return nullptr;
+  }
+  auto runsTo = [&](Expr sum, Expr limit) -> std::optional<RunningSum> {
+    auto count = asRunningSum(*this, sum);
+    if (!count || count->limit != limit || !count->term->boolean ||
+        count->extent != limit->args[0] || count->term->dependsOn(limit))
+      return std::nullopt;
+    return count;
+  };
+  for (Expr factor : factors(product)) {
     if (!factor->is(Kind::Equal))
       continue;
     for (unsigned side : {0u, 1u}) {
-      Expr place = factor->args[1 - side];
-      auto count = asRunningSum(*this, factor->args[side]);
-      if (!count || count->limit != variable || !count->term->boolean ||
-          count->extent != variable->args[0] ||
-          count->term->dependsOn(variable) || place->dependsOn(variable) ||
-          !place->integer || range(place).first < 0)
+      Expr count = factor->args[side], place = factor->args[1 - side];
+      if (place->dependsOn(variable) || !place->integer ||
+          range(place).first < 0 || (slot && place->dependsOn(slot)))
         continue;
-      Expr held = substitute(count->term, count->name, variable);
-      SmallVector<Expr> rest(factors(body));
-      rest.erase(llvm::find(rest, factor));
-      bool masked = true;
-      for (Expr part : factors(held)) {
-        auto *found = llvm::find(rest, part);
-        masked &= found != rest.end();
-        if (found != rest.end())
-          rest.erase(found);
+      // What is held, at the variable (and the slot).
+      Expr held = nullptr;
+      if (!slot) {
+        if (auto rows = runsTo(count, variable))
+          held = substitute(rows->term, rows->name, variable);
+      } else if (count->is(Kind::Add) && count->args.size() == 2) {
+        for (unsigned part : {0u, 1u}) {
+          auto rows = runsTo(count->args[part], variable);
+          auto slots = runsTo(count->args[1 - part], slot);
+          if (rows && slots &&
+              substitute(sum(slots->name, slots->term), variable, rows->name) ==
+                  rows->term)
+            held = substitute(slots->term, slots->name, slot);
+        }
       }
-      if (!masked)
+      SmallVector<Expr> others(factors(product));
+      others.erase(llvm::find(others, factor));
+      auto rest = held ? withoutMask(others, held) : std::nullopt;
+      if (!rest)
         continue;
-      Expr at = order(variable, negation(held), place);
-      return mul(less(place, sum(variable, held)),
-                 substitute(mul(rest), variable, at));
+      Expr unit = slot ? slot->args[0] : one();
+      Expr flat = this->variable(mul(variable->args[0], unit));
+      auto at = [&](Expr e, Expr index) {
+        e = substitute(e, variable, quotient(index, unit));
+        return slot ? substitute(e, slot, remainder(index, unit)) : e;
+      };
+      Expr listed = order(flat, negation(at(held, flat)), place);
+      return mul(less(place, sum(flat, at(held, flat))),
+                 at(mul(*rest), listed));
     }
   }
   return nullptr;

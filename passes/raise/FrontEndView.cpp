@@ -153,14 +153,26 @@ Expr ElementView::ofScan(Operation *op, unsigned result,
     return nullptr;
   Expr a = f.read(block->getArgument(0), {}, false);
   Expr b = f.read(block->getArgument(1), {}, false);
-  if (regionValue(*block, {a, b}) != f.add(a, b))
-    return nullptr;
+  Expr combined = regionValue(*block, {a, b});
   SmallVector<Expr> at(indices), carry(indices);
   carry.erase(carry.begin() + *dim);
-  Expr line = f.variable(size(op->getOperand(0), *dim));
-  at[*dim] = line;
   Expr limit = indices[*dim];
   Expr before = element(op->getOperand(2), carry);
+  // Strides: the product of a few sizes.
+  int64_t length = type.getDimSize(*dim);
+  if (combined == f.mul(a, b) && inclusive.getValue() &&
+      length != ShapedType::kDynamic && length <= 8) {
+    for (int64_t index = 0; index < length; ++index) {
+      at[*dim] = f.integer(index);
+      before = f.mul(before, f.select(f.less(limit, f.integer(index)), f.one(),
+                                      element(op->getOperand(0), at)));
+    }
+    return before;
+  }
+  if (combined != f.add(a, b))
+    return nullptr;
+  Expr line = f.variable(size(op->getOperand(0), *dim));
+  at[*dim] = line;
   Expr term = element(op->getOperand(0), at);
   if (inclusive.getValue()) {
     // Counting ones, what comes before is a rank and stays apart.

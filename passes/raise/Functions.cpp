@@ -90,10 +90,14 @@ Expr Formulas::min(Expr a, Expr b) {
       if (within(low, add(high, one())))
         return low;
   // No more can be counted than there are.
-  for (auto [count, limit] : {std::pair(a, b), std::pair(b, a)})
-    if (count->is(Kind::Sum) && count->args[1]->boolean &&
-        count->args[0] == limit)
-      return count;
+  for (auto [count, limit] : {std::pair(a, b), std::pair(b, a)}) {
+    Expr most = one(), term = count;
+    for (; term->is(Kind::Sum); term = term->args[1]) {
+      most = mul(most, term->args[0]);
+      if (term->args[1]->boolean && most == limit)
+        return count;
+    }
+  }
   Node node{Kind::Min};
   node.args = {a, b};
   node.integer = a->integer && b->integer;
@@ -291,12 +295,10 @@ Expr Formulas::less(Expr a, Expr b) {
           substitute(term, name, count->limit)->isNumber(1))
         return one();
     }
-  if (b->is(Kind::Sum) && a->is(Kind::Place) && b->args[0] == a->args[0]) {
+  if (b->is(Kind::Sum) && a->is(Kind::Place)) {
     auto [name, key] = open(a);
-    auto [other, held] = open(b);
-    if (key->boolean && held->boolean &&
-        substitute(negation(key), name, other) == held)
-      return substitute(held, other, a->args[2]);
+    if (key->boolean && sum(name, negation(key)) == b)
+      return substitute(negation(key), name, a->args[2]);
   }
   if (a->isNumber(0) && b->integer && b->is(Kind::Sum) && range(b).first >= 0)
     return negation(equal(b, zero()));

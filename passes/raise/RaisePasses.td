@@ -26,10 +26,10 @@ def RaiseLayersPass : Pass<"moe-raise-layers", "::mlir::func::FuncOp"> {
     becomes `moe.capacity`, a choice by experts `expert_top_k`.
 
     Raised only if all holds: the ids are the picks of one row of scores (so
-    distinct and in range); no two rows have one place of an expert; what experts that are not picked give is multiplied
-    by zero; the rest of the formula is products of rows and weights, biases and
-    rows of the activation table; logits, rows, and weights as a stack [E, ...]
-    are tensors. Formulas are real arithmetic: 0 times an expert's Inf or NaN is
+    distinct and in range); no two rows have one place of an expert; what experts
+    that are not picked give is multiplied by zero; the rest of the formula is
+    products of rows and weights, biases and rows of the activation table;
+    logits, rows, and weights as a stack [E, ...] are tensors. Formulas are real arithmetic: 0 times an expert's Inf or NaN is
     0 here. A layer that half-matches stays as it is, with a missed remark that
     says what does not hold.
 

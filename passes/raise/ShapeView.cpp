@@ -48,6 +48,14 @@ Expr ElementView::ofConstant(Operation *op, ArrayRef<Expr> indices) {
       counts = valueOf(index) == index;
     if (counts)
       return indices[0];
+    // A few numbers, as sizes and strides are.
+    if (dense.getNumElements() <= 8) {
+      SmallVector<Expr> terms;
+      for (int64_t index = 0; index < dense.getNumElements(); ++index)
+        terms.push_back(f.mul(f.equal(indices[0], f.integer(index)),
+                              f.number(valueOf(index))));
+      return f.add(terms);
+    }
   }
   return nullptr;
 }
@@ -187,5 +195,15 @@ Expr ElementView::ofElements(Operation *op, ArrayRef<Expr> indices) {
   SmallVector<Expr> values;
   for (Value operand : op->getOperands())
     values.push_back(scalar(operand));
-  return values.size() == 1 ? values[0] : f.interpolate(values, indices[0]);
+  if (values.size() == 1)
+    return values[0];
+  if (Expr function = f.interpolate(values, indices[0]))
+    return function;
+  if (values.size() > 8)
+    return nullptr;
+  Expr result = values.back();
+  for (size_t index = values.size() - 1; index-- > 0;)
+    result =
+        f.select(f.equal(indices[0], f.integer(index)), values[index], result);
+  return result;
 }
