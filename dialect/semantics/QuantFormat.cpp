@@ -120,16 +120,20 @@ static constexpr QuantRow packedInt4(QuantFormat id, std::string_view name,
   return row;
 }
 
-static constexpr QuantRow mxfp4 = [] {
-  QuantRow row = {QuantFormat::Mxfp4, "mxfp4",
-                  CodeKind::E2M1,     ScaleKind::E8M0,
-                  /*wordBits=*/8,     /*codesPerWord=*/2,
+static constexpr QuantRow mxfp4(QuantFormat id, std::string_view name,
+                                std::string_view source, bool nested) {
+  QuantRow row = {id,
+                  name,
+                  CodeKind::E2M1,
+                  ScaleKind::E8M0,
+                  /*wordBits=*/8,
+                  /*codesPerWord=*/2,
                   /*blockRows=*/1,
                   /*blockCols=*/32};
-  row.nested = true;
-  row.source = "OCP Microscaling Formats v1.0; gpt-oss";
+  row.nested = nested;
+  row.source = source;
   return row;
-}();
+}
 
 static constexpr QuantRow nvfp4(QuantFormat id, std::string_view name,
                                 std::string_view source, MatrixScale scale) {
@@ -147,11 +151,12 @@ static constexpr QuantRow nvfp4(QuantFormat id, std::string_view name,
 }
 
 static constexpr QuantRow bytes(QuantFormat id, std::string_view name,
-                                CodeKind code, std::string_view source) {
+                                CodeKind code, std::string_view source,
+                                ScaleKind scale = ScaleKind::Float) {
   QuantRow row = {id,
                   name,
                   code,
-                  ScaleKind::Float,
+                  scale,
                   /*wordBits=*/8,
                   /*codesPerWord=*/1,
                   /*blockRows=*/0,
@@ -163,7 +168,8 @@ static constexpr QuantRow bytes(QuantFormat id, std::string_view name,
 static constexpr QuantRow rows[] = {
     bytes(QuantFormat::Fp8Block, "fp8_block", CodeKind::E4M3FN,
           "DeepSeek-V3 weight_scale_inv; compressed-tensors float-quantized"),
-    mxfp4,
+    mxfp4(QuantFormat::Mxfp4, "mxfp4", "OCP Microscaling Formats v1.0; gpt-oss",
+          true),
     gptqInt4(QuantFormat::GptqInt4, "gptq_int4", "AutoGPTQ", 1),
     gptqInt4(QuantFormat::GptqV2Int4, "gptq_v2_int4", "GPTQModel gptq_v2", 0),
     awqInt4,
@@ -174,6 +180,9 @@ static constexpr QuantRow rows[] = {
     nvfp4(QuantFormat::Nvfp4, "nvfp4", "modelopt NVFP4", MatrixScale::Factor),
     nvfp4(QuantFormat::Nvfp4Divisor, "nvfp4_divisor",
           "compressed-tensors nvfp4-pack-quantized", MatrixScale::Divisor),
+    bytes(QuantFormat::Fp8BlockE8M0, "fp8_block_e8m0", CodeKind::E4M3FN,
+          "DeepSeek-V3.1 and V4, scale_fmt ue8m0", ScaleKind::E8M0),
+    mxfp4(QuantFormat::Mxfp4Rows, "mxfp4_rows", "DeepSeek-V4's experts", false),
 };
 
 std::span<const QuantRow> moe::semantics::quantFormats() { return rows; }

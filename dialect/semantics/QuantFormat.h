@@ -56,6 +56,11 @@ enum class QuantFormat : uint32_t {
   Nvfp4 = 8,
   /// The same, by the matrix's own (compressed-tensors `weight_global_scale`).
   Nvfp4Divisor = 9,
+  /// As Fp8Block, with scales e8m0 u8 (DeepSeek's ue8m0).
+  Fp8BlockE8M0 = 10,
+  /// As Mxfp4, with the words of a row in one dimension: u8 [N, K/2]
+  /// (DeepSeek-V4's experts).
+  Mxfp4Rows = 11,
 };
 
 enum class CodeKind : uint32_t { E4M3FN = 0, E2M1 = 1, UInt4 = 2, Int8 = 3 };

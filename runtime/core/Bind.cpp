@@ -154,10 +154,11 @@ Status Binder::addTensor(const abi::Param &param, Input &input,
   }
   if (!found)
     return inParam(param, found.takeError());
-  // The IR's i8 is a byte, whatever its sign means to the kernel.
+  // The IR's i8 is a byte, whatever it means to the kernel.
   const bool sameType =
       found->dtype == expected.dtype ||
-      (expected.dtype == DType::U8 && found->dtype == DType::I8);
+      (expected.dtype == DType::U8 &&
+       (found->dtype == DType::I8 || found->dtype == DType::F8E8M0));
   if (!sameType || found->shape != expected.shape)
     return inParam(param, {ErrorId::WeightMismatch,
                            "tensor " + quote(name) + " is " +

@@ -21,7 +21,8 @@ using core::JsonValue;
 using core::Result;
 using semantics::QuantFormat;
 
-static constexpr QuantNames kFp8Block = {"weight", "weight_scale_inv"};
+static constexpr QuantNames kFp8Block = {
+    .codes = "weight", .scales = "weight_scale_inv", .otherScales = "scale"};
 static constexpr QuantNames kScaled = {"weight", "weight_scale"};
 static constexpr QuantNames kGptq = {"qweight",           "scales", "qzeros",
                                      /*matrixScales=*/{}, "g_idx",  true};

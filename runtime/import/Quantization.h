@@ -30,6 +30,8 @@ struct QuantNames {
   std::string_view zeros = {}, matrixScales = {}, columnGroups = {};
   /// Matrices are stored [K, N].
   bool inputsFirst = false;
+  /// What scales are called where `scales` is not stored.
+  std::string_view otherScales = {};
 };
 
 struct Quantization {

@@ -110,6 +110,7 @@ static mlir::Type elementOf(DType dtype, mlir::MLIRContext *context) {
     return builder.getI32Type();
   case DType::I8:
   case DType::U8:
+  case DType::F8E8M0:
     return builder.getI8Type();
   default:
     return builder.getF32Type();
@@ -200,7 +201,7 @@ Result<Param> TensorResolver::scalesOf(const std::string &name, const Lie &lie,
                                        const std::string &reason) const {
   static constexpr DType kFloats[] = {DType::F32, DType::BF16, DType::F16};
   static constexpr DType kFp8[] = {DType::F8E4M3};
-  static constexpr DType kBytes[] = {DType::U8};
+  static constexpr DType kBytes[] = {DType::U8, DType::F8E8M0};
   std::span<const DType> types = kFloats;
   if (row.scale == semantics::ScaleKind::E4M3FN)
     types = kFp8;
@@ -210,12 +211,44 @@ Result<Param> TensorResolver::scalesOf(const std::string &name, const Lie &lie,
                         quantization.names.inputsFirst, types, reason);
 }
 
+/// Of a checkpoint in blocks of fp8, as what this matrix and its scales are
+/// stored: the configuration does not say.
+Result<const semantics::QuantRow *>
+TensorResolver::blockFormatOf(const std::string &name,
+                              const std::string &scales) const {
+  QuantFormat format = *quantization.format;
+  if (format == QuantFormat::Fp8Block && !checkpoint.empty()) {
+    Result<core::TensorView> codes = checkpoint.tensor(nameOfExpert(name, 0));
+    if (!codes)
+      return codes.takeError();
+    Result<core::TensorView> scale = checkpoint.tensor(nameOfExpert(scales, 0));
+    if (!scale)
+      return scale.takeError();
+    if (codes->dtype == DType::U8 || codes->dtype == DType::I8)
+      format = QuantFormat::Mxfp4Rows;
+    else if (scale->dtype == DType::U8 || scale->dtype == DType::F8E8M0)
+      format = QuantFormat::Fp8BlockE8M0;
+  }
+  return &semantics::lookup(format);
+}
+
 /// A matrix as codes, scales and what else its format has.
 Result<Weight>
 TensorResolver::resolveProjection(const Lie &lie,
                                   const std::string &name) const {
   const QuantNames &names = quantization.names;
-  const semantics::QuantRow &row = semantics::lookup(*quantization.format);
+  std::string scales = quantizedName(name, names.scales);
+  // DeepSeek's own files have a shorter name.
+  if (!names.otherScales.empty() && !checkpoint.empty() &&
+      !checkpoint.contains(nameOfExpert(scales, 0)))
+    if (std::string other = quantizedName(name, names.otherScales);
+        checkpoint.contains(nameOfExpert(other, 0)))
+      scales = other;
+  Result<const semantics::QuantRow *> format =
+      blockFormatOf(quantizedName(name, names.codes), scales);
+  if (!format)
+    return format.takeError();
+  const semantics::QuantRow &row = **format;
   if (!lie.isPlain())
     return Error(ErrorId::QuantizationUnsupported,
                  "'" + folder + "': tensor '" + name + "' is " +
@@ -225,7 +258,6 @@ TensorResolver::resolveProjection(const Lie &lie,
   semantics::QuantShape shape;
   shape.rows = lie.flat[lie.flat.size() - 2];
   shape.cols = lie.flat.back();
-  const std::string scales = quantizedName(name, names.scales);
   Weight weight;
   Weight::Quantized &quantized = weight.quantized.emplace();
   quantized.format = row.id;
@@ -253,16 +285,21 @@ TensorResolver::resolveProjection(const Lie &lie,
   auto words = [&](int64_t count) {
     return (count + row.codesPerWord - 1) / row.codesPerWord;
   };
+  // Two codes a byte may be stored as bytes of either sign.
+  static constexpr DType kPairs[] = {DType::U8, DType::I8};
   const DType word = row.code == semantics::CodeKind::E4M3FN ? DType::F8E4M3
                      : row.code == semantics::CodeKind::Int8 ? DType::I8
                      : row.wordBits == 32                    ? DType::I32
                                                              : DType::U8;
+  std::span<const DType> wordTypes = {&word, 1};
+  if (word == DType::U8)
+    wordTypes = kPairs;
   std::vector<int64_t> codeShape = {shape.rows, words(shape.cols)};
   if (row.along == semantics::PackedAlong::Rows)
     codeShape = {words(shape.rows), shape.cols};
   Result<Param> codes =
       quantizedParam(quantizedName(name, names.codes), lie, codeShape,
-                     names.inputsFirst, {&word, 1}, lie.reason);
+                     names.inputsFirst, wordTypes, lie.reason);
   if (!codes)
     return codes.takeError();
   weight.values = *std::move(codes);

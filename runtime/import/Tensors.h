@@ -104,6 +104,8 @@ private:
                                const semantics::QuantRow &row,
                                const semantics::QuantShape &shape,
                                const std::string &reason) const;
+  core::Result<const semantics::QuantRow *>
+  blockFormatOf(const std::string &name, const std::string &scales) const;
   core::Result<Weight> resolveProjection(const Lie &lie,
                                          const std::string &name) const;
 

@@ -81,6 +81,9 @@ core::Result<core::TensorView> Reader::stored(int64_t expert) const {
                            param.getSymName().str() + " is made of " + want +
                            " " + core::shapeStr(expected.shape));
   }
+  // What is read as bytes are the bytes, not what they stand for.
+  if (view->dtype == core::DType::F8E8M0)
+    view->dtype = expected.dtype;
   return view;
 }
 

@@ -116,12 +116,35 @@ def nvfp4(n, k, divisor):
             [v / second if divisor else v * second for v in values])
 
 
+def fp8_block(n, k, scale_type="F32", block=128):
+    """Scales of powers of two, in the name and type that they are stored."""
+    codes, across = [fp8_code() for _ in range(n * k)], -(-k // block)
+    exponents = [R.randint(118, 122) for _ in range(-(-n // block) * across)]
+    raw = pack("f", [2.0 ** (e - 127) for e in exponents]) if scale_type == "F32" else pack("B", exponents)
+    name = "weight_scale_inv" if scale_type == "F32" else "scale"
+    return ({"weight": ("F8_E4M3", [n, k], pack("B", codes)), name: (scale_type, [-(-n // block), across], raw)},
+            [e4m3(codes[r * k + c]) * 2.0 ** (exponents[r // block * across + c // block] - 127)
+             for r in range(n) for c in range(k)])
+
+
+def fp4_rows(n, k):
+    codes = [R.randint(0, 15) for _ in range(n * k)]
+    exponents = [R.randint(120, 124) for _ in range(n * k // 32)]
+    return ({"weight": ("I8", [n, k // 2], pack("B", [codes[i] | codes[i + 1] << 4 for i in range(0, n * k, 2)])),
+             "scale": ("F8_E8M0", [n, k // 32], pack("B", exponents))},
+            [FP4[code] * 2.0 ** (exponents[i // 32] - 127) for i, code in enumerate(codes)])
+
+
 def compressed(layout, **weights):
     return {"quant_method": "compressed-tensors", "format": layout, "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}}
 
 
 def packed(symmetric):
     return compressed("pack-quantized", num_bits=4, type="int", strategy="group", group_size=16, symmetric=symmetric)
+
+
+def fp8(block):
+    return {"quant_method": "fp8", "weight_block_size": [block, block]}
 
 
 FORMATS = {
@@ -132,6 +155,10 @@ FORMATS = {
     "int4-zeros": (lambda n, k: int4(n, k, zeros=True), packed(False)),
     "int4-ordered": (lambda n, k: int4(n, k, zeros=True, ordered=True), packed(False)),
     "nvfp4": (lambda n, k: nvfp4(n, k, False), {"quant_method": "modelopt", "quant_algo": "NVFP4"}),
+    "fp8-block": (lambda n, k: fp8_block(n, k, block=16), fp8(16)),
+    "fp8-e8m0": (lambda n, k: fp8_block(n, k, "U8", 16), fp8(16)),
+    "fp8-ue8m0": (lambda n, k: fp8_block(n, k, "F8_E8M0"), fp8(128)),
+    "fp4-rows": (fp4_rows, fp8(128)),
     "nvfp4-divisor": (lambda n, k: nvfp4(n, k, True),
                       compressed("nvfp4-pack-quantized", num_bits=4, type="float", strategy="tensor_group", group_size=16)),
 }
@@ -143,6 +170,8 @@ def main(source, name, executors):
     for tensor, value in load(os.path.join(source, "model.safetensors")).items():
         if ".experts." not in tensor:
             coded[tensor] = plain[tensor] = value
+            continue
+        if not tensor.endswith(".weight"):  # a scale of the codes that are replaced
             continue
         tensors, decoded = encode(*value[1])
         plain[tensor] = ("F32", value[1], pack("f", decoded))

@@ -68,6 +68,10 @@ TEST(QuantFormat, Rows) {
        no, M::Factor},
       {F::Nvfp4Divisor, "nvfp4_divisor", C::E2M1, S::E4M3FN, 8, 2, 1, 16, cols,
        no, no, no, 0, no, M::Divisor},
+      {F::Fp8BlockE8M0, "fp8_block_e8m0", C::E4M3FN, S::E8M0, 8, 1, 0, 0, cols,
+       no, no, no, 0, no, M::None},
+      {F::Mxfp4Rows, "mxfp4_rows", C::E2M1, S::E8M0, 8, 2, 1, 32, cols, no, no,
+       no, 0, no, M::None},
   };
   ASSERT_EQ(quantFormats().size(), std::size(wants));
   for (const Want &want : wants) {
