@@ -161,6 +161,23 @@ OpFoldResult OffsetsOp::fold(FoldAdaptor) {
   return {};
 }
 
+bool CountOp::isTokenLocal() { return false; }
+
+LogicalResult CountOp::verify() {
+  // count_c1
+  RankedTensorType ids = tensorOf(getIds()), counts = tensorOf(getCounts());
+  const int64_t lead = ids.getRank() - 2;
+  if (lead < 0 || counts.getRank() != lead + 1 || !isI32Tensor(ids) ||
+      !(isI32Tensor(counts) || counts.getElementType().isF32()) ||
+      counts.isDynamicDim(lead) ||
+      !shapeFits(counts.clone(counts.getShape().drop_back()),
+                 ids.getShape().drop_back(2)))
+    return emitOpError() << "expects ids [..., T, K] of i32 and counts [..., "
+                            "E] of i32 or f32, got "
+                         << ids << " and " << counts;
+  return success();
+}
+
 /// The [T, K] that slots of groups have, as far as it is known.
 static std::pair<int64_t, int64_t> slotsOf(Value groups) {
   Value ids = idsOf(groups);

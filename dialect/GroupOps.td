@@ -141,6 +141,30 @@ def Moe_OffsetsOp : Moe_Op<"offsets", [Pure]> {
   let hasFolder = 1;
 }
 
+def Moe_CountOp : Moe_Op<"count", [Pure,
+    DeclareOpInterfaceMethods<Moe_TokenScopeOpInterface>]> {
+  let summary = "how many slots picked each expert";
+  let description = [{
+    counts[..., e] is how often e is among ids[..., :, :], wherever its rows are
+    computed; ids that are of none of the E experts count nowhere. What balance
+    losses and bias updates are made of (`--moe-add-balance-loss`).
+
+    Rules:
+    - count_c1: ids are [..., T, K] of i32, counts [..., E] of i32 or f32, E
+      static.
+
+    Adjoint: zero.
+
+    ```mlir
+    %c = moe.count %ids : tensor<?x2xi32> -> tensor<8xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$ids);
+  let results = (outs AnyRankedTensor:$counts);
+  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($counts)";
+  let hasVerifier = 1;
+}
+
 def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
   let summary = "gathers the tokens' rows by expert";
   let description = [{

@@ -47,6 +47,7 @@ void moe::buildGroupPipeline(OpPassManager &pm) {
   function.addPass(createLowerVirtualPass());
   function.addPass(createLowerPicksPass());
   function.addPass(createLowerMixturesPass());
+  function.addPass(createLowerCountsPass());
   function.addPass(createLowerExpertsPass());
   function.addPass(createLowerLinearsPass());
   function.addPass(createLowerContractionsPass());

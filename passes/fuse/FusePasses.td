@@ -351,6 +351,48 @@ def LowerLinearsPass : Pass<"moe-lower-linears", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect"];
 }
 
+def LowerCountsPass : Pass<"moe-lower-counts", "::mlir::func::FuncOp"> {
+  let summary = "turns counts of slots into sums over slots";
+  let description = [{
+    Afterwards no `moe.count` is left: each is a `linalg.generic` that adds 1
+    for every slot of an expert.
+
+    Before:
+    ```mlir
+    func.func @count(%ids: tensor<?x2xi32>) -> tensor<8xi32> {
+      %c = moe.count %ids : tensor<?x2xi32> -> tensor<8xi32>
+      return %c : tensor<8xi32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @count(%ids: tensor<?x2xi32>) -> tensor<8xi32> {
+      %empty = tensor.empty() : tensor<8xi32>
+      %zero = arith.constant 0 : i32
+      %zeros = linalg.fill ins(%zero : i32) outs(%empty : tensor<8xi32>) -> tensor<8xi32>
+      %c = linalg.generic {
+          indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0)>],
+          iterator_types = ["parallel", "reduction", "reduction"]}
+          ins(%ids : tensor<?x2xi32>) outs(%zeros : tensor<8xi32>) {
+      ^bb0(%id: i32, %sum: i32):
+        %index = linalg.index 0 : index
+        %expert = arith.index_cast %index : index to i32
+        %same = arith.cmpi eq, %id, %expert : i32
+        %one = arith.constant 1 : i32
+        %none = arith.constant 0 : i32
+        %more = arith.select %same, %one, %none : i32
+        %next = arith.addi %sum, %more : i32
+        linalg.yield %next : i32
+      } -> tensor<8xi32>
+      return %c : tensor<8xi32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def LowerMixturesPass : Pass<"moe-lower-mixtures", "::mlir::func::FuncOp"> {
   let summary = "turns soft dispatch, soft combine and merge into sums";
   let description = [{

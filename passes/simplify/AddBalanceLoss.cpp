@@ -230,9 +230,7 @@ static Value isOf(Scalars s, Value id, unsigned dim) {
 
 /// Slots of each expert.
 Value LossBuilder::counts() {
-  return generic(
-      type({experts}), {}, {{route.getIds(), {d1, d2}}}, {d0}, 1, 3, 0,
-      [](Scalars s, ValueRange v) { return s.add(v[1], isOf(s, v[0], 0)); });
+  return CountOp::create(builder, loc, type({experts}), route.getIds());
 }
 
 Value LossBuilder::sumOverTokens(Value perTokenAndExpert) {
@@ -280,10 +278,7 @@ Value LossBuilder::perSequence() {
         .getResult();
   };
   Value shares = split(probabilities()), slots = split(route.getIds());
-  AffineExpr d3 = getAffineDimExpr(3, context);
-  Value counted = generic(
-      type({count, experts}), {}, {{slots, {d0, d2, d3}}}, {d0, d1}, 2, 4, 0,
-      [](Scalars s, ValueRange v) { return s.add(v[1], isOf(s, v[0], 1)); });
+  Value counted = CountOp::create(builder, loc, type({count, experts}), slots);
   auto sum = [](Scalars s, ValueRange v) { return s.add(v[1], v[0]); };
   Value summed = generic(type({count, experts}), {}, {{shares, {d0, d2, d1}}},
                          {d0, d1}, 2, 3, 0, sum);

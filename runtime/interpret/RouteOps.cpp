@@ -329,6 +329,34 @@ static core::Status require(Call &call) {
   return faultAt(call.op(), id, "fails with status " + llvm::Twine(value));
 }
 
+static core::Status count(Call &call) {
+  core::Result<Array> ids = call.array(0);
+  if (!ids)
+    return ids.takeError();
+  auto type =
+      cast<mlir::RankedTensorType>(call.as<CountOp>().getCounts().getType());
+  const int64_t experts = type.getShape().back();
+  llvm::SmallVector<int64_t> shape(ids->shape().drop_back(2));
+  const int64_t slots = ids->shape().take_back(2)[0] * ids->shape().back();
+  const int64_t runs = slots == 0 ? 0 : ids->size() / slots;
+  shape.push_back(experts);
+  int64_t size = 1;
+  for (int64_t extent : shape)
+    size *= extent;
+  std::vector<int32_t> counts(size, 0);
+  for (int64_t run = 0; run < runs; ++run)
+    for (int64_t slot = 0; slot < slots; ++slot)
+      if (int64_t id = ids->data()[run * slots + slot].i;
+          id >= 0 && id < experts)
+        ++counts[run * experts + id];
+  if (type.getElementType().isF32())
+    setFloats(call, 0, shape,
+              std::vector<double>(counts.begin(), counts.end()));
+  else
+    setInts(call, 0, shape, counts);
+  return core::Status::ok();
+}
+
 static core::Status groupsFromOffsets(Call &call) {
   auto op = call.as<GroupsFromOffsetsOp>();
   core::Result<Array> array = call.array(0);
@@ -452,6 +480,7 @@ void interpret::addRouteOps(HandlerTable &table) {
   table["moe.group"] = group;
   table["moe.check_ids"] = checkIds;
   table["moe.require"] = require;
+  table["moe.count"] = count;
   table["moe.groups_from_offsets"] = groupsFromOffsets;
   table["moe.offsets"] = offsets;
   table["moe.dispatch"] = dispatch;

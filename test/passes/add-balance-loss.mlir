@@ -15,7 +15,7 @@
 // CHECK-LABEL: func.func @layer
 // CHECK-SAME: -> (tensor<?x2xi32> {moe.name = "topk_ids"}, tensor<8xf32> {moe.name = "selection_bias"})
 // CHECK: moe.route
-// CHECK: linalg.index 0
+// CHECK: moe.count %{{.*}} : tensor<?x2xi32> -> tensor<8xf32>
 // CHECK: return %{{.*}}, %{{.*}} : tensor<?x2xi32>, tensor<8xf32>
 // GLOBAL: func.func @layer(%{{.*}}: tensor<?x8xf32>, %[[G:.*]]: tensor<8xf32> {moe.name = "global_counts"})
 // GLOBAL-SAME: tensor<1xf32> {moe.name = "balance_loss"}

@@ -24,6 +24,38 @@ func.func @merge_c1(%w: tensor<4x3x8xf32>, %p: tensor<5x4xf32>) {
 
 // -----
 
+func.func @count_c1_type(%i: tensor<?x2xi64>) {
+  // expected-error @below {{'moe.count' op expects ids [..., T, K] of i32 and counts [..., E] of i32 or f32, got 'tensor<?x2xi64>' and 'tensor<8xf32>'}}
+  moe.count %i : tensor<?x2xi64> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @count_c1_rank(%i: tensor<2xi32>) {
+  // expected-error @below {{'moe.count' op expects ids [..., T, K] of i32 and counts [..., E] of i32 or f32, got 'tensor<2xi32>' and 'tensor<8xf32>'}}
+  moe.count %i : tensor<2xi32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @count_c1_experts(%i: tensor<?x2xi32>) {
+  // expected-error @below {{'moe.count' op expects ids [..., T, K] of i32 and counts [..., E] of i32 or f32, got 'tensor<?x2xi32>' and 'tensor<?xf32>'}}
+  moe.count %i : tensor<?x2xi32> -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @count_c1_lead(%i: tensor<3x4x2xi32>) {
+  // expected-error @below {{'moe.count' op expects ids [..., T, K] of i32 and counts [..., E] of i32 or f32, got 'tensor<3x4x2xi32>' and 'tensor<4x8xf32>'}}
+  moe.count %i : tensor<3x4x2xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 func.func @tap_c1_empty(%x: tensor<?x8xf32>) {
   // expected-error @below {{'moe.tap' op expects a name that is not empty}}
   moe.tap "" %x : tensor<?x8xf32>

@@ -1,13 +1,17 @@
 // RUN: moe-opt %s --verify-roundtrip | FileCheck %s
 
 // CHECK-LABEL: func.func @mixtures
-func.func @mixtures(%x: tensor<?x8xbf16>, %d: tensor<?x4x2xf32>, %w: tensor<4x8x8xbf16>, %p: tensor<3x4xf32>) {
+func.func @mixtures(%x: tensor<?x8xbf16>, %d: tensor<?x4x2xf32>, %w: tensor<4x8x8xbf16>, %p: tensor<3x4xf32>, %i: tensor<?x2xi32>, %j: tensor<?x5x2xi32>) {
   // CHECK: moe.soft_dispatch %{{.*}} by %{{.*}} : tensor<?x8xbf16>, tensor<?x4x2xf32> -> tensor<4x2x8xbf16>
   %r = moe.soft_dispatch %x by %d : tensor<?x8xbf16>, tensor<?x4x2xf32> -> tensor<4x2x8xbf16>
   // CHECK: moe.soft_combine %{{.*}} by %{{.*}} : tensor<4x2x8xbf16>, tensor<?x4x2xf32> -> tensor<?x8xf32>
   %y = moe.soft_combine %r by %d : tensor<4x2x8xbf16>, tensor<?x4x2xf32> -> tensor<?x8xf32>
   // CHECK: moe.merge %{{.*}} by %{{.*}} : tensor<4x8x8xbf16>, tensor<3x4xf32> -> tensor<3x8x8xbf16>
   %m = moe.merge %w by %p : tensor<4x8x8xbf16>, tensor<3x4xf32> -> tensor<3x8x8xbf16>
+  // CHECK: moe.count %{{.*}} : tensor<?x2xi32> -> tensor<8xf32>
+  %c = moe.count %i : tensor<?x2xi32> -> tensor<8xf32>
+  // CHECK: moe.count %{{.*}} : tensor<?x5x2xi32> -> tensor<?x8xi32>
+  %s = moe.count %j : tensor<?x5x2xi32> -> tensor<?x8xi32>
   // CHECK: moe.tap "seen" %{{.*}} : tensor<?x8xf32>
   moe.tap "seen" %y : tensor<?x8xf32>
   return
