@@ -71,8 +71,13 @@ LogicalResult CapacityOp::verify() {
     if (!semantics::lookup(renorm.getKind()).divides)
       return emitOpError() << "expects renorm l1 or lp, got "
                            << nameOf(renorm.getKind());
-    return verifyRule(*this, semantics::verifyWeights(spec));
+    if (auto broken = semantics::verifyWeights(spec))
+      return emitOpError(*broken);
   }
+  // capacity_c7
+  if (auto experts = getExpertsAttr(); experts && experts.getInt() < 1)
+    return emitOpError() << "expects at least one expert, got "
+                         << experts.getInt();
   return success();
 }
 

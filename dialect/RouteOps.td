@@ -243,7 +243,8 @@ def Moe_CapacityOp : Moe_Op<"capacity", [Pure, AttrSizedOperandSegments,
     slot order, gets the first free place that %places still holds; place
     e * cap + i is the i-th of expert e, free is one that no slot claimed; what
     is no free place is skipped. Its weight is the token's score of that expert.
-    `renorm l1` divides the weights that stay by their sum.
+    `renorm l1` divides the weights that stay by their sum. `experts E` says that
+    ids are below E, where no `moe.group` of the kept ids does.
 
     Rules:
     - capacity_c1: ids and weights are [T, K], results have their types.
@@ -255,6 +256,7 @@ def Moe_CapacityOp : Moe_Op<"capacity", [Pure, AttrSizedOperandSegments,
       recycle; recycle goes with the orders by tokens and ranks, whose slots
       have places.
     - capacity_c6: renorm is l1 or lp.
+    - capacity_c7: experts >= 1.
 
     ```mlir
     %ids2, %w2 = moe.capacity %ids, %w cap 64 order token_major overflow drop
@@ -265,7 +267,8 @@ def Moe_CapacityOp : Moe_Op<"capacity", [Pure, AttrSizedOperandSegments,
       Optional<AnyRankedTensor>:$priority, Optional<AnyRankedTensor>:$places,
       Optional<AnyRankedTensor>:$scores, Moe_CapacityLimitAttr:$cap,
       OptionalAttr<I64Attr>:$scope, Moe_CapacityOrder:$order,
-      Moe_Overflow:$overflow, OptionalAttr<Moe_NormAttr>:$renorm);
+      Moe_Overflow:$overflow, OptionalAttr<Moe_NormAttr>:$renorm,
+      OptionalAttr<I64Attr>:$experts);
   let results = (outs AnyRankedTensor:$kept_ids, AnyRankedTensor:$kept_weights);
   let builders = [
     // Drops what is beyond a number of places.
@@ -274,14 +277,15 @@ def Moe_CapacityOp : Moe_Op<"capacity", [Pure, AttrSizedOperandSegments,
       build($_builder, $_state, ids.getType(), weights.getType(), ids, weights,
             ::mlir::Value(), ::mlir::Value(), ::mlir::Value(), cap,
             ::mlir::IntegerAttr(), order, ::moe::Overflow::Drop,
-            ::moe::NormAttr());
+            ::moe::NormAttr(), ::mlir::IntegerAttr());
     }]>];
   let assemblyFormat = [{
     $ids `,` $weights `cap` custom<CapacityLimit>($cap)
     (`scope` custom<PlainInt>($scope)^)? `order` $order
     (`by` $priority^ `:` type($priority))? `overflow` $overflow
     (`from` $places^ `:` type($places) `scores` $scores `:` type($scores))?
-    (`renorm` custom<NormStep>($renorm)^)? attr-dict `:` type($ids) `,`
+    (`renorm` custom<NormStep>($renorm)^)?
+    (`experts` custom<PlainInt>($experts)^)? attr-dict `:` type($ids) `,`
     type($weights)
   }];
   let hasVerifier = 1;

@@ -81,9 +81,7 @@ CapacityEmitter::CapacityEmitter(KernelFrame &frame, CapacityOp op, Value kept,
                                  Value counters)
     : frame(frame), l(frame.l), op(op), i32(l.b.getI32Type()),
       f32(l.b.getF32Type()), kept(kept), counters(counters),
-      experts(
-          cast<GroupsType>(leaf::groupOf(op.getKeptIds()).getGroups().getType())
-              .getNumExperts()) {
+      experts(leaf::expertsOf(op)) {
   const TensorBuffer &in = frame.tensor(op.getIds());
   ids = in.base;
   tokens = in.sizes[0];

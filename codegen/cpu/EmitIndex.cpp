@@ -91,9 +91,12 @@ static int64_t layOutScratch(exec::KernelOp kernel,
                              function_ref<void(Value, int64_t)> each) {
   Block &body = kernel.getBody().front();
   int64_t experts = 0;
-  for (Operation &op : body)
+  for (Operation &op : body) {
     if (isa<GroupOp, GroupsFromOffsetsOp>(op))
       experts = std::max(experts, numExperts(op.getResult(0)));
+    if (auto capacity = dyn_cast<CapacityOp>(op))
+      experts = std::max(experts, leaf::expertsOf(capacity));
+  }
   int64_t bytes = 4 * countersOf(experts);
   for (Operation &op : body)
     if (isa<GroupOp, GroupsFromOffsetsOp>(op) &&

@@ -123,8 +123,7 @@ std::string IndexText::limitCall(CapacityOp op, const std::string &first,
                                  const std::string &tokens,
                                  const std::string &cap,
                                  const std::string &keep) {
-  const int64_t experts =
-      numExperts(leaf::groupOf(op.getKeptIds()).getGroups());
+  const int64_t experts = leaf::expertsOf(op);
   std::string slots = text.sizeOf(op.getIds(), 1);
   std::string ids = text.tensors.lookup(op.getIds());
   std::string same =
@@ -151,8 +150,7 @@ std::string IndexText::limitCall(CapacityOp op, const std::string &first,
 }
 
 void IndexText::emit(CapacityOp op) {
-  const int64_t experts =
-      numExperts(leaf::groupOf(op.getKeptIds()).getGroups());
+  const int64_t experts = leaf::expertsOf(op);
   std::string kept = bufferOf(op.getKeptIds());
   std::string tokens = text.sizeOf(op.getIds(), 0);
   std::string slots = text.sizeOf(op.getIds(), 1);

@@ -264,18 +264,25 @@ GroupOp moe::leaf::groupOf(Value ids) {
   return {};
 }
 
+int64_t moe::leaf::expertsOf(CapacityOp op) {
+  if (auto experts = op.getExpertsAttr())
+    return experts.getInt();
+  GroupOp group = groupOf(op.getKeptIds());
+  return group ? group.getGroups().getType().getNumExperts() : 0;
+}
+
 std::string moe::leaf::whyIndexUnsupported(exec::KernelOp kernel) {
   Block &body = kernel.getBody().front();
   auto returned = [&](Value value) {
     return llvm::is_contained(body.getTerminator()->getOperands(), value);
   };
   for (auto op : body.getOps<CapacityOp>()) {
-    GroupOp group = groupOf(op.getKeptIds());
-    if (!group)
+    if (expertsOf(op) == 0)
       return "moe.capacity without a moe.group of its ids does not say how "
              "many experts there are";
-    if (!returned(op.getKeptIds()) &&
-        (!op.getKeptIds().hasOneUse() || !returned(group.getGroups())))
+    GroupOp group = groupOf(op.getKeptIds());
+    if (!returned(op.getKeptIds()) && (!group || !op.getKeptIds().hasOneUse() ||
+                                       !returned(group.getGroups())))
       return "the ids of moe.capacity have several readers and no buffer";
     for (Value operand : op->getOperands())
       if (!isa<BlockArgument>(operand) &&

@@ -65,9 +65,12 @@ private:
 /// What an index kernel of any target cannot do.
 std::string whyIndexUnsupported(exec::KernelOp kernel);
 
-/// The group that reads these ids, which says how many experts there are; null
-/// if none does.
+/// The group of its kernel that reads these ids; null if none does.
 GroupOp groupOf(mlir::Value ids);
+
+/// How many experts a capacity counts the rows of, as it says or the group of
+/// its ids; 0 if neither does.
+int64_t expertsOf(CapacityOp op);
 
 } // namespace moe::leaf
 

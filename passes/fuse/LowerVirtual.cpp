@@ -288,6 +288,9 @@ LogicalResult VirtualLowering::run() {
       GroupsType::get(builder.getContext(), real(0, experts), real(0, first),
                       real(first, end), type.getLayout());
   auto own = GroupOp::create(builder, loc, groupsType, ids);
+  // A capacity counts all experts, and loses the groups that said how many.
+  if (auto capacity = group.getIds().getDefiningOp<CapacityOp>())
+    capacity.setExperts(experts);
   builder.setInsertionPoint(dispatch);
   auto rows = DispatchOp::create(builder, loc, dispatch.getRows().getType(),
                                  dispatch.getInput(), own, dispatch.getScale());

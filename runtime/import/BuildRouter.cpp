@@ -139,7 +139,8 @@ LayerBuilder::Routing LayerBuilder::limit(Routing routing, Value logits) {
       CapacityLimitAttr::get(context, limit.rounding, limit.numerator,
                              limit.denominator, limit.minimum,
                              limit.multipleOf),
-      /*scope=*/IntegerAttr(), capacity.order, Overflow::Drop, renorm);
+      /*scope=*/IntegerAttr(), capacity.order, Overflow::Drop, renorm,
+      /*experts=*/IntegerAttr());
   return {kept.getKeptIds(), kept.getKeptWeights()};
 }
 

@@ -16,7 +16,7 @@
 #ifndef MOE_TEST_COMBINATIONS_AXES_H
 #define MOE_TEST_COMBINATIONS_AXES_H
 
-#include "moe/runtime/api/moe.hpp"
+#include "moe/test/combinations/LayerForm.h"
 
 #include <functional>
 #include <string>
@@ -26,7 +26,7 @@ namespace moe::test {
 
 struct AxisValue {
   std::string name;
-  std::function<void(LayerSpec &)> apply;
+  std::function<void(LayerForm &)> apply;
 };
 struct Axis {
   std::string name;
@@ -38,13 +38,13 @@ std::vector<Axis> layerAxes();
 /// An index of a value for each axis.
 using Combination = std::vector<size_t>;
 
-LayerSpec layerOf(const std::vector<Axis> &axes, const Combination &chosen);
+LayerForm layerOf(const std::vector<Axis> &axes, const Combination &chosen);
 /// "E=13 k=3 H=37 I=29, softmax, ...".
 std::string nameOf(const std::vector<Axis> &axes, const Combination &chosen);
 
-/// Whether the router is one, and has numbers to compare: a norm divides by no
+/// Whether the layer is one, and has numbers to compare: a norm divides by no
 /// sum that may be next to zero.
-bool isMeaningful(const LayerSpec &spec);
+bool isMeaningful(const LayerForm &layer);
 
 /// Few combinations with every meaningful pair, the same on every machine.
 std::vector<Combination> coverPairs(const std::vector<Axis> &axes);

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Compiles and runs combinations of everything that a layer can have, and
-// compares with the interpreter, with poisoned workspaces:
+// compares with the interpreter. Workspaces and results hold NaN before each
+// run, so that what a kernel reads or leaves unwritten shows:
 //
 //   moe-combinations [--target=T] [--isa=L] [--cuda-driver=FILE] [--every=N]
 //                    [--only=N] [--table=FILE.md]
@@ -18,11 +19,14 @@
 #include "moe/runtime/core/Tensor.h"
 #include "moe/test/combinations/Axes.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <random>
 
 using namespace moe;
@@ -76,20 +80,54 @@ core::DType dtypeOf(const Tensor &tensor) {
   return type.code == MOE_DL_BFLOAT ? core::DType::BF16 : core::DType::F16;
 }
 
-/// Normal values, rounded to the layer's type.
-core::Tensor randomRows(const LayerSpec &spec, int64_t tokens, unsigned seed) {
+/// Nearly normal: the sum of four uniform numbers.
+double normal(std::mt19937 &random) {
+  double sum = 0;
+  for (int n = 0; n < 4; ++n)
+    sum += random() / 4294967296.0 - 0.5;
+  return sum * 1.7;
+}
+
+struct Input {
+  std::string name;
+  core::Tensor tensor;
+};
+
+/// Hidden states of the layer's type, and whatever else it reads.
+std::vector<Input> randomInputs(const LayerForm &layer, int64_t tokens) {
+  std::mt19937 random(77u + unsigned(tokens));
   const std::map<std::string, core::DType> types = {{"f32", core::DType::F32},
                                                     {"bf16", core::DType::BF16},
                                                     {"f16", core::DType::F16}};
-  core::Tensor rows(types.at(spec.dtype), {tokens, spec.hidden_size});
-  std::mt19937 random(seed);
-  for (int64_t i = 0; i < rows.numElements(); ++i) {
-    double sum = 0;
-    for (int n = 0; n < 4; ++n)
-      sum += random() / 4294967296.0 - 0.5;
-    rows.set(i, sum * 1.7);
+  std::vector<Input> inputs;
+  auto add = [&](const std::string &name, core::DType type,
+                 const std::vector<int64_t> &shape, auto value) {
+    core::Tensor &tensor =
+        inputs.emplace_back(name, core::Tensor(type, shape)).tensor;
+    for (int64_t i = 0; i < tensor.numElements(); ++i)
+      tensor.set(i, value());
+  };
+  add("hidden_states", types.at(layer.dtype), {tokens, layer.hidden_size},
+      [&] { return normal(random); });
+  for (const LayerInput &input : inputsOf(layer)) {
+    std::vector<int64_t> shape = input.shape;
+    std::replace(shape.begin(), shape.end(), int64_t(-1), tokens);
+    if (input.name == "places") {
+      // Each at most once, as a shuffled list of places holds them.
+      std::vector<int64_t> places(layer.columns() * layer.capacity->per_expert);
+      std::iota(places.begin(), places.end(), 0);
+      for (size_t i = places.size(); i > 1; --i)
+        std::swap(places[i - 1], places[random() % i]);
+      auto next = places.begin();
+      add(input.name, core::DType::I32, shape, [&] { return *next++; });
+    } else if (input.name == "factors") {
+      add(input.name, core::DType::F32, shape,
+          [&] { return 0.5 + random() / 4294967296.0; });
+    } else {
+      add(input.name, core::DType::F32, shape, [&] { return normal(random); });
+    }
   }
-  return rows;
+  return inputs;
 }
 
 Tensor view(const core::Tensor &tensor) {
@@ -103,10 +141,12 @@ Tensor view(const core::Tensor &tensor) {
 /// What went wrong with one token count; empty: nothing.
 std::string compare(const Compiler &compiler, const Source &source,
                     const Weights &weights, const Bound &bound,
-                    const LayerSpec &spec, int64_t tokens) {
-  core::Tensor x = randomRows(spec, tokens, 77u + unsigned(tokens));
-  Result<Results> truth =
-      compiler.reference(source, weights, {{"hidden_states", view(x)}});
+                    const LayerForm &layer, int64_t tokens) {
+  const std::vector<Input> given = randomInputs(layer, tokens);
+  std::vector<NamedTensor> inputs;
+  for (const Input &input : given)
+    inputs.push_back({input.name.c_str(), view(input.tensor)});
+  Result<Results> truth = compiler.reference(source, weights, inputs);
   if (!truth)
     return "the reference: " + truth.error().str();
   std::vector<core::NamedView> expected, results;
@@ -117,7 +157,9 @@ std::string compare(const Compiler &compiler, const Source &source,
     const core::DType type = dtypeOf(each.tensor);
     expected.push_back(
         {each.name, {type, each.tensor.shape(), each.tensor.data()}});
-    owned.emplace_back(type, each.tensor.shape());
+    core::Tensor &made = owned.emplace_back(type, each.tensor.shape());
+    for (int64_t at = 0; at < made.numElements(); ++at)
+      made.set(at, type == core::DType::I32 ? 1e9 : std::nan(""));
     outputs.push_back({each.name, view(owned.back())});
     results.push_back({each.name, owned.back().view()});
   }
@@ -128,9 +170,7 @@ std::string compare(const Compiler &compiler, const Source &source,
   Result<Workspace> workspace = bound.workspace(room);
   if (!workspace)
     return workspace.error().str();
-  if (Status status =
-          bound.run({{"hidden_states", view(x)}}, outputs, *workspace);
-      !status)
+  if (Status status = bound.run(inputs, outputs, *workspace); !status)
     return status.error().str();
   if (Status status = workspace->wait(); !status)
     return status.error().str();
@@ -138,8 +178,9 @@ std::string compare(const Compiler &compiler, const Source &source,
   for (const core::TensorReport &report :
        core::compareTensors(results, expected)) {
     // A score that is rounded may round to the other side of a midpoint.
-    const bool narrow = !spec.router.score_dtype.empty() ||
-                        (spec.dtype != "f32" && report.name == "hidden_states");
+    const bool narrow =
+        !layer.router.score_dtype.empty() ||
+        (layer.dtype != "f32" && report.name == "hidden_states");
     if (!report.agrees(narrow ? 5e-3 : 1e-5))
       problems += " " + report.name + " " +
                   (report.problem.empty() ? std::to_string(report.error)
@@ -148,9 +189,9 @@ std::string compare(const Compiler &compiler, const Source &source,
   return problems;
 }
 
-std::string check(const CompilerOptions &options, const LayerSpec &spec) {
+std::string check(const CompilerOptions &options, const LayerForm &layer) {
   Compiler compiler(options);
-  Source source = Source::layer(spec);
+  Source source = layer.source();
   Result<Program> program = compiler.compile(source);
   if (!program)
     return program.error().str();
@@ -160,7 +201,7 @@ std::string check(const CompilerOptions &options, const LayerSpec &spec) {
     return bound.error().str();
   for (int64_t tokens : {0, 1, 6, 33}) {
     std::string problem =
-        compare(compiler, source, weights, *bound, spec, tokens);
+        compare(compiler, source, weights, *bound, layer, tokens);
     if (!problem.empty())
       return "T=" + std::to_string(tokens) + ":" + problem;
   }
@@ -191,10 +232,12 @@ int main(int argc, char **argv) {
       ++of;
     }
     if (!problem.empty()) {
-      std::printf("%zu: %s\n    %s\n    %s\n", i, nameOf(axes, all[i]).c_str(),
-                  layerOf(axes, all[i]).json().c_str(), problem.c_str());
+      std::printf("%zu: %s\n    %s\n", i, nameOf(axes, all[i]).c_str(),
+                  problem.c_str());
       std::fflush(stdout);
     }
+    if (arguments->only)
+      std::printf("%s", irOf(layerOf(axes, all[i])).c_str());
   }
   const std::chrono::duration<double> took =
       std::chrono::steady_clock::now() - start;

@@ -179,6 +179,25 @@ func.func @local(%x: tensor<8x4xf32>, %ids: tensor<8x2xi32>, %s: tensor<8x2xf32>
 
 // -----
 
+// A capacity counts virtual experts, too, and no group of its ids is left.
+// CHECK-LABEL: func.func @limited
+// CHECK: moe.capacity %{{.*}}, %{{.*}} cap 2 order token_major overflow drop experts 8 : tensor<8x2xi32>, tensor<8x2xf32>
+// CHECK: moe.group %{{.*}} : tensor<8x2xi32> -> !moe.groups<experts = 6, ragged>
+!k = !moe.groups<experts = 8, ragged>
+func.func @limited(%x: tensor<8x4xf32>, %i: tensor<8x2xi32>, %p: tensor<8x2xf32>, %w: tensor<6x4x4xf32>) -> tensor<8x4xf32> {
+  %ids, %weights = moe.capacity %i, %p cap 2 order token_major overflow drop : tensor<8x2xi32>, tensor<8x2xf32>
+  %g = moe.group %ids : tensor<8x2xi32> -> !k
+  %r = moe.dispatch %x by %g : tensor<8x4xf32>, !k -> tensor<16x4xf32>
+  %o = moe.expert %r by %g weights(%w) virtual [#moe.virtual<zero 6 to 7>] {
+  ^bb0(%rows: tensor<?x4xf32>, %w0: tensor<4x4xf32>):
+    moe.yield %rows : tensor<?x4xf32>
+  } : (tensor<16x4xf32>, !k, tensor<6x4x4xf32>) -> tensor<16x4xf32>
+  %y = moe.combine %o by %g weights %weights acc f32 order slot : (tensor<16x4xf32>, !k, tensor<8x2xf32>) -> tensor<8x4xf32>
+  return %y : tensor<8x4xf32>
+}
+
+// -----
+
 // Experts that all have weights stay as they are.
 // CHECK-LABEL: func.func @no_virtual
 // CHECK-SAME: (%[[X:.*]]: tensor<8x4xf32>, %[[I:.*]]: tensor<8x2xi32>, %[[W:.*]]: tensor<8x4x4xf32>)

@@ -956,6 +956,14 @@ func.func @capacity_c6_eps(%i: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
 
 // -----
 
+func.func @capacity_c7(%i: tensor<?x2xi32>, %w: tensor<?x2xf32>) {
+  // expected-error @below {{'moe.capacity' op expects at least one expert, got 0}}
+  moe.capacity %i, %w cap 4 order rank_major overflow drop experts 0 : tensor<?x2xi32>, tensor<?x2xf32>
+  return
+}
+
+// -----
+
 func.func @capacity_c5_tokens(%i: tensor<4x2xi32>, %w: tensor<4x2xf32>, %p: tensor<?xi32>, %s: tensor<5x8xf32>) {
   // expected-error @below {{'moe.capacity' op expects scores of as many tokens as the ids, got 'tensor<5x8xf32>'}}
   moe.capacity %i, %w cap 4 order rank_major overflow recycle from %p : tensor<?xi32> scores %s : tensor<5x8xf32> : tensor<4x2xi32>, tensor<4x2xf32>

@@ -154,7 +154,7 @@ func.func @capacities(%ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %p: tensor<?xf
   // CHECK: cap nearest(T * 1 / 4) order token_major overflow recycle from %{{.*}} : tensor<?xi32> scores %{{.*}} : tensor<?x8xf32> : tensor<?x2xi32>, tensor<?x2xf32>
   %2, %3 = moe.capacity %ids, %w cap nearest(T * 1 / 4) order token_major overflow recycle from %q : tensor<?xi32> scores %s : tensor<?x8xf32>
     : tensor<?x2xi32>, tensor<?x2xf32>
-  // CHECK: cap floor(T * 1 / 4) order weight overflow drop :
-  %4, %5 = moe.capacity %ids, %w cap floor(T * 1 / 4) order weight overflow drop : tensor<?x2xi32>, tensor<?x2xf32>
+  // CHECK: cap floor(T * 1 / 4) order weight overflow drop experts 8 :
+  %4, %5 = moe.capacity %ids, %w cap floor(T * 1 / 4) order weight overflow drop experts 8 : tensor<?x2xi32>, tensor<?x2xf32>
   return
 }
