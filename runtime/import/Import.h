@@ -53,6 +53,12 @@ core::Result<mlir::OwningOpRef<mlir::ModuleOp>>
 importLayer(mlir::MLIRContext &context, const std::string &folder,
             int64_t layer, std::string_view dtype);
 
+/// Tensors of the block that `module`, which importLayer made of the same
+/// arguments, does not read, quoted; those of experts as one pattern. Errors:
+/// those of importLayer.
+core::Result<std::vector<std::string>>
+unreadTensors(mlir::ModuleOp module, const std::string &folder, int64_t layer);
+
 /// A layer that is described by hand: the JSON of MOE_FROM_SPEC, whose schema
 /// and tensor names are in runtime/api/moe_c.h. `name` is what messages call
 /// it. Errors: JsonInvalid, ConfigKeyMissing, ConfigKeyType, RouterInvalid,

@@ -53,6 +53,19 @@ static int listFamilies() {
   return 0;
 }
 
+/// What is stored beside what is read.
+static void noteUnread(mlir::ModuleOp module, const std::string &folder,
+                       int64_t layer) {
+  Result<std::vector<std::string>> unread =
+      import::unreadTensors(module, folder, layer);
+  if (!unread || unread->empty())
+    return;
+  llvm::errs() << "note: '" << folder
+               << "' has tensors of the layer that are not read: ";
+  llvm::interleaveComma(*unread, llvm::errs());
+  llvm::errs() << "\n";
+}
+
 int jit::importMain(int argc, char **argv) {
   Result<CommandLine> line = CommandLine::parse(kTool, argc, argv);
   if (!line)
@@ -77,7 +90,12 @@ int jit::importMain(int argc, char **argv) {
   source.text = source.name = folder.c_str();
   source.layer = *layer;
   source.dtype = dtype.empty() ? nullptr : dtype.c_str();
-  Result<std::string> text = printedSource(source);
-  return text ? writeOutput(line->get("o", "-"), *text)
-              : reportError(text.error());
+  std::unique_ptr<mlir::MLIRContext> context = makeContext();
+  auto module = loadSource(*context, source);
+  if (!module)
+    return reportError(module.error());
+  noteUnread(**module, folder, *layer);
+  std::string text;
+  llvm::raw_string_ostream(text) << **module << "\n";
+  return writeOutput(line->get("o", "-"), text);
 }
