@@ -70,8 +70,6 @@ bool LayerRaiser::raise(OpResult root) {
   for (unsigned dim : wide)
     indices[dim] = f.variable(view.size(root, dim));
   Expr value = view.element(root, indices);
-  llvm::errs() << root.getLoc() << " = " << f.text(value) << "\n\n";
-    llvm::errs() << root.getLoc() << " = " << f.text(value) << "\n\n";
   if (f.exhausted())
     return false;
   for (bool swapped : {false, true}) {
