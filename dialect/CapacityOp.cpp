@@ -81,22 +81,30 @@ LogicalResult CapacityOp::verify() {
   return success();
 }
 
-LogicalResult CapacityOp::canonicalize(CapacityOp op,
-                                       PatternRewriter &rewriter) {
+bool CapacityOp::limitsNothing() {
   // Picks of one token are distinct, so no expert can get more rows than there
   // are tokens: a capacity of at least T limits nothing.
-  int64_t tokens = tensorOf(op.getIds()).getDimSize(0);
-  auto route = op.getIds().getDefiningOp<RouteOp>();
-  auto select = op.getIds().getDefiningOp<SelectOp>();
+  auto route = getIds().getDefiningOp<RouteOp>();
+  auto select = getIds().getDefiningOp<SelectOp>();
   SelectAttr picks = route    ? route.getSelect()
                      : select ? select.getSelect()
                               : SelectAttr();
-  if (!picks || picks.isGiven() || picks.isPerExpert() || op.getRenormAttr())
-    return failure();
-  if (auto scope = op.getScopeAttr())
+  if (!picks || picks.isGiven() || picks.isPerExpert())
+    return false;
+  const semantics::CapacityLimit limit = getCap().getSpec();
+  // T * n / d with n >= d is T or more, however it is rounded.
+  if (!limit.isNumber() && limit.numerator >= limit.denominator)
+    return true;
+  int64_t tokens = tensorOf(getIds()).getDimSize(0);
+  if (auto scope = getScopeAttr())
     tokens = scope.getInt();
-  if (ShapedType::isDynamic(tokens) ||
-      semantics::capacityOf(op.getCap().getSpec(), tokens) < tokens)
+  return ShapedType::isStatic(tokens) &&
+         semantics::capacityOf(limit, tokens) >= tokens;
+}
+
+LogicalResult CapacityOp::canonicalize(CapacityOp op,
+                                       PatternRewriter &rewriter) {
+  if (op.getRenormAttr() || !op.limitsNothing())
     return failure();
   rewriter.replaceOp(op, {op.getIds(), op.getWeights()});
   return success();

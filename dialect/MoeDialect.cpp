@@ -104,6 +104,13 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op,
                              << " expects \"row\" or \"none\", got " << value;
     return success();
   }
+  if (name == kFastAttr) {
+    auto text = dyn_cast<StringAttr>(value);
+    if (!text || (text != "none" && text != "approx"))
+      return op->emitError()
+             << kFastAttr << " expects \"none\" or \"approx\", got " << value;
+    return success();
+  }
   return op->emitError() << "unknown attribute " << attribute.getName()
                          << " of the moe dialect";
 }

@@ -71,6 +71,9 @@ def Moe_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kKernelAttr = "moe.kernel";
     /// On modules: "row" (the default) or "none".
     static constexpr ::llvm::StringLiteral kDeterminismAttr = "moe.determinism";
+    /// On modules: "none" (the default), or "approx": rewrites that change
+    /// values beyond rounding, or ids at ties, are welcome.
+    static constexpr ::llvm::StringLiteral kFastAttr = "moe.fast";
 
     /// The bound of a dimension that has none of its own.
     static constexpr int64_t kDefaultBound = int64_t(1) << 20;

@@ -290,6 +290,10 @@ def Moe_CapacityOp : Moe_Op<"capacity", [Pure, AttrSizedOperandSegments,
   }];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
+  let extraClassDeclaration = [{
+    /// Whether no slot can be beyond the capacity, whatever was picked.
+    bool limitsNothing();
+  }];
 }
 
 #endif // MOE_DIALECT_ROUTEOPS_TD

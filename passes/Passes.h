@@ -17,6 +17,9 @@
 
 namespace moe {
 
+/// What a user allows beyond rewrites that are equal in real arithmetic.
+enum class Fast { None, Approx };
+
 #define GEN_PASS_DECL
 #include "moe/passes/Passes.h.inc"
 

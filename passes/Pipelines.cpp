@@ -28,6 +28,7 @@ void moe::buildSimplifyPipeline(OpPassManager &pm) {
   pm.addPass(createInlinerPass());
   pm.nest<func::FuncOp>().addPass(createExposeTapsPass());
   pm.addPass(createCanonicalizerPass());
+  pm.nest<func::FuncOp>().addPass(createSimplifyLayersPass());
   pm.addPass(createCSEPass());
 }
 

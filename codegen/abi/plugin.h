@@ -79,6 +79,7 @@ typedef struct moe_plugin_options {
   const char *dump_dir;   /* a folder for the IR after each phase, or NULL */
   uint32_t strip_ir;
   uint32_t deterministic; /* 1: "row" (default), 0: "none" */
+  const char *fast;       /* "approx", or NULL: moe.fast of the module */
 } moe_plugin_options;
 
 /* Where weights come from: a folder, tensors by their stored names, or random

@@ -160,6 +160,64 @@ def AddBalanceLossPass
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SimplifyLayersPass : Pass<"moe-simplify-layers", "::mlir::func::FuncOp"> {
+  let summary = "rewrites routers, weights and rows to what they amount to";
+  let description = [{
+    Rewrites of the input phase, each with a name and a mark: `bitwise` ones
+    keep every bit (of a zero its sign aside), `real` ones are equal in real
+    arithmetic and keep the ids, `approx` ones may pick another expert where
+    scores tie in f32. The last ones run with `fast=approx`, or where the module
+    says `moe.fast = "approx"`. docs/rationale/rewrites.md lists them with their
+    conditions.
+
+    Each that fires is a *passed* remark of its name, and a decision of the
+    function.
+
+    Before:
+    ```mlir
+    func.func @layer(%x: tensor<?x64xf32>, %l: tensor<?x8xf32>, %w: tensor<8x64x64xf32>, %residual: tensor<?x64xf32>) -> tensor<?x64xf32> {
+      %ids, %p = moe.route %l score softmax select top_k(1) normalize l1 : tensor<?x8xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
+      %g = moe.group %ids : tensor<?x1xi32> -> !moe.groups<experts = 8, ragged>
+      %r = moe.dispatch %x by %g : tensor<?x64xf32>, !moe.groups<experts = 8, ragged> -> tensor<?x64xf32>
+      %o = moe.expert %r by %g weights(%w) {
+      ^bb0(%rows: tensor<?x64xf32>, %w0: tensor<64x64xf32>):
+        %a = moe.linear %rows, %w0 acc f32 : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
+        moe.yield %a : tensor<?x64xf32>
+      } : (tensor<?x64xf32>, !moe.groups<experts = 8, ragged>, tensor<8x64x64xf32>) -> tensor<?x64xf32>
+      %c = moe.combine %o by %g weights %p acc f32 order slot : (tensor<?x64xf32>, !moe.groups<experts = 8, ragged>, tensor<?x1xf32>) -> tensor<?x64xf32>
+      %y = arith.addf %residual, %c : tensor<?x64xf32>
+      return %y : tensor<?x64xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @layer(%x: tensor<?x64xf32>, %l: tensor<?x8xf32>, %w: tensor<8x64x64xf32>, %residual: tensor<?x64xf32>) -> tensor<?x64xf32> attributes {moe.decisions = [
+        #moe.decision<what = "rewrite single-pick", chosen = "the weight of a single pick over its own sum is 1", reason = "every bit stays as it is", runnerUp = "", figures = {times = 1 : i64}>,
+        #moe.decision<what = "rewrite add-into-init", chosen = "what is added to a layer's result is where its sum starts", reason = "it is equal in real arithmetic", runnerUp = "", figures = {times = 1 : i64}>]} {
+      %ids, %p = moe.route %l score softmax select top_k(1) normalize l1 : tensor<?x8xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
+      %g = moe.group %ids : tensor<?x1xi32> -> !moe.groups<experts = 8, ragged>
+      %r = moe.dispatch %x by %g : tensor<?x64xf32>, !moe.groups<experts = 8, ragged> -> tensor<?x64xf32>
+      %o = moe.expert %r by %g weights(%w) {
+      ^bb0(%rows: tensor<?x64xf32>, %w0: tensor<64x64xf32>):
+        %a = moe.linear %rows, %w0 acc f32 : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
+        moe.yield %a : tensor<?x64xf32>
+      } : (tensor<?x64xf32>, !moe.groups<experts = 8, ragged>, tensor<8x64x64xf32>) -> tensor<?x64xf32>
+      %y = moe.combine %o by %g init %residual acc f32 order slot : (tensor<?x64xf32>, !moe.groups<experts = 8, ragged>, tensor<?x64xf32>) -> tensor<?x64xf32>
+      return %y : tensor<?x64xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"fast", "fast", "::moe::Fast", "::moe::Fast::None",
+           "which rewrites run besides those that are equal in real arithmetic",
+           [{::llvm::cl::values(
+               clEnumValN(::moe::Fast::None, "none", "none of them"),
+               clEnumValN(::moe::Fast::Approx, "approx",
+                          "those that change ids where scores tie"))}]>,
+  ];
+  let dependentDialects = ["::moe::MoeDialect"];
+}
+
 def UnrollLoopsPass : Pass<"moe-unroll-loops", "::mlir::func::FuncOp"> {
   let summary = "writes out loops over whole tensors";
   let description = [{

@@ -103,6 +103,8 @@ Result<CompileRequest> api::toRequest(const moe_compile_options *options) {
   if (!status)
     return status.takeError();
   result.deterministic = !given->free_order;
+  if (given->fast)
+    result.fast = given->fast;
   result.stripIr = given->strip_ir;
   if (given->from_phase)
     result.fromPhase = given->from_phase;

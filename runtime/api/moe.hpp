@@ -688,6 +688,9 @@ struct CompilerOptions {
   uint32_t device = 0; ///< the GPU, as the driver counts
   /// Path of the CUDA driver; empty: MOE_CUDA_DRIVER, else libcuda.so.1.
   std::string cuda_driver = {};
+  /// "approx": rewrites may change ids where scores tie. Empty: what the IR
+  /// says.
+  std::string fast = {};
 };
 
 class Compiler {
@@ -763,6 +766,7 @@ private:
                                                         : MOE_EXECUTOR_CPU;
     given.device = options.device;
     given.cuda_driver = detail::orNull(options.cuda_driver);
+    given.fast = detail::orNull(options.fast);
     if (options.timing) {
       given.context = const_cast<CompilerOptions *>(&options);
       given.timing = [](void *context, const char *phase, double ms) {

@@ -201,6 +201,8 @@ typedef struct moe_compile_options {
   uint32_t executor; /* MOE_EXECUTOR_... */
   uint32_t device;   /* of CUDA, as the driver counts */
   const char *cuda_driver; /* NULL: MOE_CUDA_DRIVER, else libcuda.so.1 */
+  const char *fast; /* "approx": rewrites may change ids where scores tie; NULL:
+                       what the IR says (moe.fast) */
 } moe_compile_options;
 
 /* A function for this host, or a GPU of it: code and signature, no weights. */

@@ -167,6 +167,7 @@ Result<std::string> moe::core::cacheKey(const Source &source,
     key.add(host.l3Bytes);
   }
   key.add(options.deterministic);
+  key.add(options.fast);
   key.add(options.stripIr);
   key.add(options.fromPhase);
   return key.hash();

@@ -71,6 +71,7 @@ moe_plugin_options lend(const CompileOptions &options) {
   lent.dump_dir = orNull(options.dumpDir);
   lent.strip_ir = options.stripIr;
   lent.deterministic = options.deterministic;
+  lent.fast = orNull(options.fast);
   return lent;
 }
 

@@ -43,6 +43,9 @@ struct CompileOptions {
   std::string dumpDir;
   /// Told the milliseconds of each phase.
   std::function<void(const char *phase, double milliseconds)> timing;
+  /// "approx": rewrites that change ids where scores tie are welcome; empty:
+  /// what the module says.
+  std::string fast;
 };
 
 /// Calls may come from several threads. Sources are no packages (sourceOfIr).

@@ -58,6 +58,12 @@ Result<std::string> jit::checkPhases(const moe_plugin_source &source,
   PhaseOptions phases;
   phases.to = Phase::Plan;
   phases.overrideIds = source.override_ids;
+  if (options.fast) {
+    Result<bool> approx = approxFromName(options.fast);
+    if (!approx)
+      return approx.takeError();
+    phases.approx = *approx;
+  }
   phases.inspect = [&](Phase phase, ModuleOp now) -> Status {
     Result<func::FuncOp> function = findFunction(now, source.function);
     if (!function)

@@ -70,6 +70,12 @@ static Result<PhaseOptions> phaseOptions(const moe_plugin_source &source,
   if (options.dump_dir)
     made.dumpDir = options.dump_dir;
   made.rowDeterminism = options.deterministic;
+  if (options.fast) {
+    Result<bool> approx = approxFromName(options.fast);
+    if (!approx)
+      return approx.takeError();
+    made.approx = *approx;
+  }
   made.overrideIds = source.override_ids;
   made.timing = timing;
   return made;

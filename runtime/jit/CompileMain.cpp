@@ -35,6 +35,7 @@ static constexpr Flag kFlags[] = {
     {"to", "PHASE", "stop after this phase and print the IR"},
     {"dump-phases", "DIR", "write the IR after each phase into a folder"},
     {"strip-ir", "", "leave the input IR out of the package"},
+    {"moe-fast", "approx", "allow rewrites that change ids where scores tie"},
     {"explain", "[json]", "print what was decided and why, and stop"},
     {"timing", "", "print the time of each phase to standard error"},
     {"o", "FILE", "where to write; default: standard output"},
@@ -106,7 +107,8 @@ int jit::compileMain(int argc, char **argv) {
   if (!isa)
     return reportError(isa.error());
   auto targets = line->get("target"), from = line->get("from"),
-       to = line->get("to"), dumps = line->get("dump-phases");
+       to = line->get("to"), dumps = line->get("dump-phases"),
+       fast = line->get("moe-fast");
   moe_plugin_options options{};
   options.targets = orNull(targets);
   options.isa = orNull(*isa);
@@ -116,6 +118,7 @@ int jit::compileMain(int argc, char **argv) {
   options.dump_dir = orNull(dumps);
   options.strip_ir = line->has("strip-ir");
   options.deterministic = 1;
+  options.fast = orNull(fast);
 
   if (std::optional<std::string> format = line->get("explain")) {
     Result<std::string> decisions = explain(source, options, *format == "json");

@@ -84,6 +84,11 @@ int jit::optMain(int argc, char **argv) {
       llvm::cl::desc("Print what was decided up to plan, and why, in place of "
                      "the IR: text, or json"),
       llvm::cl::value_desc("json"));
+  static llvm::cl::opt<std::string> fast(
+      "moe-fast",
+      llvm::cl::desc("With phases: allow rewrites that change ids where scores "
+                     "tie"),
+      llvm::cl::value_desc("approx"), llvm::cl::init("none"));
   static llvm::cl::opt<bool> allowBytecode(
       "allow-bytecode",
       llvm::cl::desc("Read MLIR bytecode: only from a source you trust"));
@@ -114,6 +119,10 @@ int jit::optMain(int argc, char **argv) {
     core::Result<OptPhases> phases = parseOptPhases(pipeline.getValue());
     if (!phases)
       return core::reportError(phases.error());
+    core::Result<bool> approx = approxFromName(fast.getValue());
+    if (!approx)
+      return core::reportError(approx.error());
+    phases->approx = *approx;
     if (explains)
       phases->to = Phase::Plan;
     config = withPhases(config, *phases);

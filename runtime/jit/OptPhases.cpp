@@ -64,7 +64,10 @@ struct SetTargetPass : PassWrapper<SetTargetPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SetTargetPass)
   SetTargetPass() = default;
   SetTargetPass(const SetTargetPass &other) : PassWrapper(other) {}
-  explicit SetTargetPass(const std::string &name) { target = name; }
+  SetTargetPass(const std::string &name, bool isApprox) {
+    target = name;
+    approx = isApprox;
+  }
 
   StringRef getArgument() const override { return "moe-set-target"; }
   StringRef getDescription() const override {
@@ -75,11 +78,16 @@ struct SetTargetPass : PassWrapper<SetTargetPass, OperationPass<ModuleOp>> {
     if (failed(found))
       return signalPassFailure();
     getOperation()->setAttr(MoeDialect::kTargetAttr, found->attribute);
+    if (approx)
+      getOperation()->setAttr(MoeDialect::kFastAttr,
+                              StringAttr::get(&getContext(), "approx"));
   }
 
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("A name as of moe-compile"),
                              llvm::cl::init("host")};
+  Option<bool> approx{*this, "approx", llvm::cl::desc("Set moe.fast to approx"),
+                      llvm::cl::init(false)};
 };
 
 } // namespace
@@ -89,7 +97,7 @@ LogicalResult jit::addOptPhases(PassManager &pm, const OptPhases &phases) {
   FailureOr<Target> target = findTarget(*pm.getContext(), phases.target);
   if (failed(target))
     return failure();
-  pm.addPass(std::make_unique<SetTargetPass>(phases.target));
+  pm.addPass(std::make_unique<SetTargetPass>(phases.target, phases.approx));
   buildPhases(pm, *target->backend, target->attribute, phases.from, phases.to);
   return success();
 }

@@ -28,6 +28,7 @@ struct OptPhases {
   std::string target = "host";
   Phase from = Phase::Input;
   Phase to = Phase::Exec;
+  bool approx = false; ///< moe.fast = "approx"
 };
 
 /// Reads "target=T from=PHASE to=PHASE", each part optional. Errors:

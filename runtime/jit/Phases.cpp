@@ -48,6 +48,14 @@ Result<Phase> jit::phaseFromName(std::string_view name) {
                    "', expected input, group, plan, exec, lower or object");
 }
 
+Result<bool> jit::approxFromName(std::string_view name) {
+  if (name == "approx" || name == "none")
+    return name == "approx";
+  return Error(ErrorId::UsageInvalid,
+               "unknown --moe-fast=" + std::string(name) +
+                   ", expected approx or none");
+}
+
 namespace {
 
 /// Remembers which pass failed.
@@ -148,6 +156,9 @@ Status jit::runPhases(ModuleOp module, const Backend &backend,
   if (!options.rowDeterminism)
     module->setAttr(MoeDialect::kDeterminismAttr,
                     StringAttr::get(module.getContext(), "none"));
+  if (options.approx)
+    module->setAttr(MoeDialect::kFastAttr,
+                    StringAttr::get(module.getContext(), "approx"));
   if (options.inspect && options.from == Phase::Input)
     if (Status status = options.inspect(Phase::Input, module); !status)
       return status;

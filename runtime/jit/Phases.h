@@ -29,12 +29,16 @@ enum class Phase { Input, Group, Plan, Exec, Lower, Object };
 std::string_view nameOf(Phase phase);
 /// PhaseUnknown lists the names.
 core::Result<Phase> phaseFromName(std::string_view name);
+/// Whether --moe-fast=NAME is "approx" and not "none"; UsageInvalid for others.
+core::Result<bool> approxFromName(std::string_view name);
 
 struct PhaseOptions {
   Phase from = Phase::Input;
   Phase to = Phase::Object;
   std::string dumpDir; ///< a file NN-phase.mlir after each phase; empty: none
   bool rowDeterminism = true;
+  /// Sets moe.fast = "approx"; else the module's own stays.
+  bool approx = false;
   bool overrideIds = false;
   std::function<void(std::string_view phase, double ms)> timing;
   /// Called with the module after each phase up to plan, and before the first:

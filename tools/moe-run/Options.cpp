@@ -40,6 +40,7 @@ static constexpr Flag kFlags[] = {
     {"target", "T",
      "what to compile for; default: host, which is the GPU for cuda, and "
      "sm_90a for cuda-sim"},
+    {"moe-fast", "approx", "allow rewrites that change ids where scores tie"},
     {"threads", "N", "default: MOE_NUM_THREADS, else all physical cores"},
     {"check", "", "compare with the reference"},
     {"check-phases", "",
@@ -126,6 +127,7 @@ Result<RunOptions> tools::parseOptions(const CommandLine &line) {
   options.expect = line.get("expect");
   options.target = line.get("target");
   options.stats = line.get("stats");
+  options.fast = line.get("moe-fast");
   options.check = line.has("check");
   options.checkPhases = line.has("check-phases");
   options.exact = line.has("exact");

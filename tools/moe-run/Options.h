@@ -28,7 +28,7 @@ struct RunOptions {
   std::optional<int64_t> tokens;    ///< --tokens
   bool randomInputs = false;        ///< --tokens or --random-args
   uint64_t seed = 0;
-  std::optional<std::string> output, expect, target, stats;
+  std::optional<std::string> output, expect, target, stats, fast;
   std::optional<double> rtol;
   ExecutorKind executor = ExecutorKind::Cpu;
   std::string cudaDriver; ///< the simulator's path; empty: the usual driver

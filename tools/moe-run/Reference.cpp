@@ -46,6 +46,7 @@ moe_compile_options tools::compileOptionsOf(const RunOptions &options) {
   moe_compile_options compile{};
   compile.size = sizeof compile;
   compile.targets = options.target ? options.target->c_str() : nullptr;
+  compile.fast = options.fast ? options.fast->c_str() : nullptr;
   if (options.executor == ExecutorKind::Cuda)
     compile.executor = MOE_EXECUTOR_CUDA;
   if (!options.cudaDriver.empty())

@@ -87,6 +87,19 @@ func.func @capacity_of_all_tokens(%l: tensor<4x8xf32>) -> (tensor<4x2xi32>, tens
 // -----
 
 // Less, or ids of unknown origin, or a token count that is not known: it stays.
+// A share of one token a token or more is enough for any number of them.
+// CHECK-LABEL: func.func @capacity_of_any_tokens
+// CHECK-NOT: moe.capacity %{{.*}} drop :
+// CHECK: moe.capacity %{{.*}} renorm l1
+// CHECK: moe.capacity %{{.*}} cap ceil(T * 7 / 8)
+func.func @capacity_of_any_tokens(%l: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xi32>, tensor<?x2xi32>) {
+  %i, %w = moe.route %l score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %0, %1 = moe.capacity %i, %w cap floor(T * 8 / 8) order rank_major overflow drop : tensor<?x2xi32>, tensor<?x2xf32>
+  %2, %3 = moe.capacity %0, %1 cap nearest(T * 10 / 8) multiple_of 4 order rank_major overflow drop renorm l1 : tensor<?x2xi32>, tensor<?x2xf32>
+  %4, %5 = moe.capacity %0, %1 cap ceil(T * 7 / 8) order rank_major overflow drop renorm l1 : tensor<?x2xi32>, tensor<?x2xf32>
+  return %0, %2, %4 : tensor<?x2xi32>, tensor<?x2xi32>, tensor<?x2xi32>
+}
+
 // CHECK-LABEL: func.func @capacity_that_limits
 // CHECK-COUNT-3: moe.capacity
 func.func @capacity_that_limits(%l: tensor<4x8xf32>, %i: tensor<4x2xi32>, %w: tensor<4x2xf32>, %d: tensor<?x8xf32>)

@@ -200,6 +200,11 @@ module attributes {moe.determinism = "some"} {}
 
 // -----
 
+// expected-error @below {{moe.fast expects "none" or "approx", got "yes"}}
+module attributes {moe.fast = "yes"} {}
+
+// -----
+
 // expected-error @below {{moe.kernel expects a unit on a function, got 1 : i32}}
 func.func private @kernel() attributes {moe.kernel = 1 : i32}
 

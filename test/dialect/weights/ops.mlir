@@ -60,3 +60,5 @@ func.func @signature(%x: tensor<?x64xf32> {moe.name = "hidden_states", moe.dims 
 
 // CHECK: module attributes {moe.determinism = "none"}
 module attributes {moe.determinism = "none"} {}
+// CHECK: module attributes {moe.fast = "approx"}
+module attributes {moe.fast = "approx"} {}

@@ -456,7 +456,7 @@ TEST_F(ApiPluginTest, Texts) {
             "0 text layer 2 dtype bf16 function -: ir");
   EXPECT_EQ(*compiler.explain(Source::text("ir")),
             "text x86-64-v3 isa scalar emit package from - to - dump - strip 0 "
-            "deterministic 1");
+            "deterministic 1 fast -");
   // A package answers by itself.
   setenv("MOE_COMPILER", "/nonexistent.so", 1);
   const Source package = Source::package(samplePackageBytes());

@@ -217,11 +217,12 @@ TEST_F(CompileTest, WhatThePluginIsTold) {
   CompileOptions options;
   EXPECT_EQ(*plugin->explain(source, options, true),
             "json host isa - emit package from - to - dump - strip 0 "
-            "deterministic 1");
-  options = {"sm_90a", "avx2", false, true, "asm", "group", "plan", "/d", {}};
+            "deterministic 1 fast -");
+  options = {"sm_90a", "avx2", false, true, "asm",
+             "group",  "plan", "/d",  {},   "approx"};
   EXPECT_EQ(*plugin->explain(source, options, false),
             "text sm_90a isa avx2 emit asm from group to plan dump /d strip 1 "
-            "deterministic 0");
+            "deterministic 0 fast approx");
   EXPECT_EQ(*plugin->signature(source), "{}");
 
   const float x[] = {1, 2, 3};
@@ -327,6 +328,7 @@ TEST_F(CompileTest, KeysTellApart) {
   add([](Source &, CompileOptions &o) { o.isa = "scalar"; });
   add([](Source &, CompileOptions &o) { o.isa = "emulate:avx512"; });
   add([](Source &, CompileOptions &o) { o.deterministic = false; });
+  add([](Source &, CompileOptions &o) { o.fast = "approx"; });
   add([](Source &, CompileOptions &o) { o.stripIr = true; });
   add([](Source &, CompileOptions &o) { o.fromPhase = "group"; });
   for (const std::string &key : keys)

@@ -54,7 +54,8 @@ std::string describe(const moe_plugin_options *options) {
          text(options->emit) + " from " + text(options->from_phase) + " to " +
          text(options->to_phase) + " dump " + text(options->dump_dir) +
          " strip " + std::to_string(options->strip_ir) + " deterministic " +
-         std::to_string(options->deterministic);
+         std::to_string(options->deterministic) + " fast " +
+         text(options->fast);
 }
 
 uint32_t compile(const moe_plugin_source *source,
