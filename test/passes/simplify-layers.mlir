@@ -1,6 +1,6 @@
 // RUN: moe-opt %s -moe-simplify-layers -split-input-file -allow-unregistered-dialect | FileCheck %s
 // RUN: moe-opt %s -moe-simplify-layers="fast=approx" -split-input-file -allow-unregistered-dialect | FileCheck %s --check-prefixes=FAST
-// RUN: moe-opt %s -moe-simplify-layers -split-input-file -allow-unregistered-dialect -remarks-filter-passed="moe-simplify-layers" 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: moe-opt %s -moe-simplify-layers="fast=approx" -split-input-file -allow-unregistered-dialect -remarks-filter-passed="moe-simplify-layers" 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: moe-opt %s -moe-simplify -split-input-file -allow-unregistered-dialect | FileCheck %s --check-prefix=PIPELINE
 // RUN: echo "" | not moe-opt -moe-simplify-layers="fast=most" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // UNKNOWN: Cannot find option named 'most'
@@ -8,8 +8,28 @@
 // What was done is told twice: as a remark where it was, and as a decision.
 // CHECK-LABEL: func.func @told
 // CHECK-SAME: moe.decisions = [#moe.decision<what = "rewrite zero-bias", chosen = "a bias of zeros is left out", reason = "every bit stays as it is", runnerUp = "", figures = {times = 2 : i64}>]
-// REMARK-DAG: [[@LINE+5]]:12: remark: [Passed] zero-bias | Category:moe-simplify-layers | Remark="a bias of zeros is left out (bitwise)"
-// REMARK-DAG: [[@LINE+6]]:12: remark: [Passed] zero-bias | Category:moe-simplify-layers | Remark="a bias of zeros is left out (bitwise)"
+// All remarks, of this file:
+// REMARK-DAG: [Passed] zero-bias | Category:moe-simplify-layers | Remark="a bias of zeros is left out (bitwise)"
+// REMARK-DAG: [Passed] zero-noise | Category:moe-simplify-layers | Remark="noise of zeros is left out (bitwise)"
+// REMARK-DAG: [Passed] all-valid | Category:moe-simplify-layers | Remark="a mask that holds for every token is left out (bitwise)"
+// REMARK-DAG: [Passed] pick-all | Category:moe-simplify-layers | Remark="as many picks as experts are all experts, without a search (real)"
+// REMARK-DAG: [Passed] equal-bias | Category:moe-simplify-layers | Remark="a bias that is equal for all experts is left out (approx)"
+// REMARK-DAG: [Passed] fill-neg-inf | Category:moe-simplify-layers | Remark="experts outside the kept groups are never picked, in place of a fill of 0 below all scores (approx)"
+// REMARK-DAG: [Passed] softmax-of-picks | Category:moe-simplify-layers | Remark="picks by logits and a softmax over the picks, in place of one over all experts and a division by the picks' sum (approx)"
+// REMARK-DAG: [Passed] sigmoid-of-picks | Category:moe-simplify-layers | Remark="picks by logits and a sigmoid of the picks, in place of one of all experts (approx)"
+// REMARK-DAG: [Passed] single-pick | Category:moe-simplify-layers | Remark="the weight of a single pick over its own sum is 1 (bitwise)"
+// REMARK-DAG: [Passed] single-positive-pick | Category:moe-simplify-layers | Remark="the weight of a single pick over its own sum is 1, as its score is positive (real)"
+// REMARK-DAG: [Passed] unit-weights | Category:moe-simplify-layers | Remark="weights of 1 are left out (bitwise)"
+// REMARK-DAG: [Passed] unit-expert-scale | Category:moe-simplify-layers | Remark="factors of experts that are 1 are left out (bitwise)"
+// REMARK-DAG: [Passed] equal-expert-scale | Category:moe-simplify-layers | Remark="factors of experts that are equal become the scale (real)"
+// REMARK-DAG: [Passed] norm-of-norm | Category:moe-simplify-layers | Remark="of two norms in a row one is left out (real)"
+// REMARK-DAG: [Passed] scale-before-renorm | Category:moe-simplify-layers | Remark="a scale is left out that the division after the capacity cancels (real)"
+// REMARK-DAG: [Passed] renorm-before | Category:moe-simplify-layers | Remark="a capacity that drops nothing is left out, its division the router's (real)"
+// REMARK-DAG: [Passed] identity-experts | Category:moe-simplify-layers | Remark="experts that give their rows back are left out (bitwise)"
+// REMARK-DAG: [Passed] rows-back | Category:moe-simplify-layers | Remark="rows that a combine has put to their slots are taken from before it (bitwise)"
+// REMARK-DAG: [Passed] zero-init | Category:moe-simplify-layers | Remark="a sum that starts from zeros starts from nothing (bitwise)"
+// REMARK-DAG: [Passed] add-into-init | Category:moe-simplify-layers | Remark="what is added to a layer's result is where its sum starts (real)"
+// REMARK-DAG: [Passed] scale-after-experts | Category:moe-simplify-layers | Remark="rows of linear experts are weighed when they are combined, so that they are read in place (real)"
 func.func @told(%l: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<?x2xf32>) {
   %b = arith.constant dense<0.0> : tensor<8xf32>
   // CHECK: moe.route %{{.*}} score sigmoid groups(4 keep 2 by max fill 0) select top_k(2) :
@@ -108,6 +128,7 @@ func.func @pick_all_missed(%l: tensor<?x8xf32>, %m: tensor<?x2xf32>, %u: tensor<
 // CHECK: score sigmoid as f32 select top_k(2) normalize l1(eps 0.1 add)
 // CHECK: score softmax groups(4 keep 2 by top2_sum fill 0)
 // FAST-LABEL: func.func @of_picks
+// FAST-SAME: reason = "moe.fast allows ids to differ where scores tie"
 // FAST: moe.route %{{[^ ]*}} groups(4 keep 2 by max fill -inf) select top_k(2) normalize softmax, lp(2.0) :
 // FAST: moe.route %{{[^ ]*}} select top_k(2) normalize sigmoid, l1(eps 0.1 add) :
 // FAST: moe.route %{{[^ ]*}} score softmax groups(4 keep 2 by top2_sum fill -inf) select top_k(2) :
@@ -333,6 +354,7 @@ func.func @rows_missed(%r: tensor<?x4xf32>, %ids: tensor<?x2xi32>, %others: tens
 !groups = !moe.groups<experts = 8, ragged>
 // CHECK-LABEL: func.func @sums
 // CHECK-SAME: %[[R:[^:]*]]: tensor<?x4xf32>, %[[V:[^:]*]]: tensor<?x4xf32>
+// CHECK-SAME: reason = "it is equal in real arithmetic"
 // CHECK: %[[Y:.*]] = moe.combine %[[R]] by %{{[^ ]*}} init %[[V]] acc f32
 // CHECK: return %[[Y]]
 func.func @sums(%r: tensor<?x4xf32>, %v: tensor<?x4xf32>, %ids: tensor<?x2xi32>) -> tensor<?x4xf32> {
