@@ -17,6 +17,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace moe;
@@ -101,29 +102,60 @@ static SmallVector<Value, 2> addends(Operation *op) {
   return found;
 }
 
-/// A residual or shared expert that is added to a layer's result. The sum of
-/// rows in a narrow type is asked for by that type, and stays as it is.
+/// A tensor in the shape that `expanded` expands from; as it is if that is
+/// null.
+static Value collapsed(Value tensor, tensor::ExpandShapeOp expanded,
+                       PatternRewriter &rewriter) {
+  if (!expanded)
+    return tensor;
+  return tensor::CollapseShapeOp::create(rewriter, tensor.getLoc(),
+                                         expanded.getSrcType(), tensor,
+                                         expanded.getReassociationIndices());
+}
+
+/// A residual or shared expert that is added to a layer's result, there or, as
+/// front ends have it, after dimensions of size one were put before it. The sum
+/// of rows in a narrow type is asked for by that type, and stays as it is.
 template <typename OpT>
 static LogicalResult addIntoInit(OpT op, PatternRewriter &rewriter) {
   SmallVector<Value, 2> terms = addends(op);
-  if (terms.size() != 2)
+  if (terms.size() != 2 || op->getNumResults() != 1)
     return failure();
   Type type = op->getResult(0).getType();
   for (auto [own, other] :
        {std::pair(terms[0], terms[1]), std::pair(terms[1], terms[0])}) {
-    auto combine = own.template getDefiningOp<CombineOp>();
-    if (!combine || own == other || !own.hasOneUse() || combine.getInit() ||
-        combine.getKeepSlots() || own.getType() != type ||
-        other.getType() != type ||
+    if (own == other || !own.hasOneUse() || own.getType() != type ||
+        other.getType() != type)
+      continue;
+    auto expanded = own.template getDefiningOp<tensor::ExpandShapeOp>();
+    if (expanded &&
+        (!expanded.getSrc().hasOneUse() ||
+         tensor::CollapseShapeOp::inferCollapsedType(
+             expanded.getResultType(), expanded.getReassociationMaps()) !=
+             expanded.getSrcType()))
+      continue;
+    Value summed = expanded ? expanded.getSrc() : own;
+    auto combine = summed.getDefiningOp<CombineOp>();
+    // Not into a loop.
+    if (!combine || combine->getBlock() != op->getBlock() ||
+        combine.getInit() || combine.getKeepSlots() ||
         !(combine.getAcc().isF32() || combine.getAcc().isF64()))
       continue;
     // Where the add stands everything that it sums is there.
-    auto sum = CombineOp::create(rewriter, combine.getLoc(), type,
-                                 combine.getRows(), combine.getGroups(),
-                                 combine.getWeights(), other, UnitAttr(),
-                                 combine.getAccAttr(), combine.getOrderAttr());
+    Value init = collapsed(other, expanded, rewriter);
+    auto sum = CombineOp::create(
+        rewriter, combine.getLoc(), combine.getResult().getType(),
+        combine.getRows(), combine.getGroups(), combine.getWeights(), init,
+        UnitAttr(), combine.getAccAttr(), combine.getOrderAttr());
     sum->setDiscardableAttrs(combine->getDiscardableAttrDictionary());
-    rewriter.replaceOp(op, sum.getResult());
+    if (expanded) {
+      rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(
+          op, expanded.getResultType(), sum.getResult(),
+          expanded.getReassociationIndices(), expanded.getMixedOutputShape());
+      rewriter.eraseOp(expanded);
+    } else {
+      rewriter.replaceOp(op, sum.getResult());
+    }
     rewriter.eraseOp(combine);
     return success();
   }

@@ -215,7 +215,7 @@ def SimplifyLayersPass : Pass<"moe-simplify-layers", "::mlir::func::FuncOp"> {
                clEnumValN(::moe::Fast::Approx, "approx",
                           "those that change ids where scores tie"))}]>,
   ];
-  let dependentDialects = ["::moe::MoeDialect"];
+  let dependentDialects = ["::moe::MoeDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def UnrollLoopsPass : Pass<"moe-unroll-loops", "::mlir::func::FuncOp"> {

@@ -364,13 +364,39 @@ func.func @sums(%r: tensor<?x4xf32>, %v: tensor<?x4xf32>, %ids: tensor<?x2xi32>)
   return %y : tensor<?x4xf32>
 }
 
+// CHECK-LABEL: func.func @expanded_sums
+// CHECK-SAME: %[[R:[^:]*]]: tensor<8x4xf32>, %[[V:[^:]*]]: tensor<1x4x4xf32>
+// CHECK: %[[C:.*]] = tensor.collapse_shape %[[V]] {{\[\[}}0, 1], [2]] : tensor<1x4x4xf32> into tensor<4x4xf32>
+// CHECK: %[[Y:.*]] = moe.combine %[[R]] by %{{[^ ]*}} init %[[C]] acc f32
+// CHECK: %[[E:.*]] = tensor.expand_shape %[[Y]]
+// CHECK: return %[[E]]
+func.func @expanded_sums(%r: tensor<8x4xf32>, %v: tensor<1x4x4xf32>, %ids: tensor<4x2xi32>) -> tensor<1x4x4xf32> {
+  %g = moe.group %ids : tensor<4x2xi32> -> !groups
+  %c = moe.combine %r by %g acc f32 order slot : (tensor<8x4xf32>, !groups) -> tensor<4x4xf32>
+  %e = tensor.expand_shape %c [[0, 1], [2]] output_shape [1, 4, 4] : tensor<4x4xf32> into tensor<1x4x4xf32>
+  %y = linalg.add ins(%v, %e : tensor<1x4x4xf32>, tensor<1x4x4xf32>) outs(%v : tensor<1x4x4xf32>) -> tensor<1x4x4xf32>
+  return %y : tensor<1x4x4xf32>
+}
+
+// The sum is read before it is expanded.
+// CHECK-LABEL: func.func @expanded_sums_missed
+// CHECK: moe.combine
+// CHECK: linalg.add
+func.func @expanded_sums_missed(%r: tensor<8x4xf32>, %v: tensor<1x4x4xf32>, %ids: tensor<4x2xi32>) -> (tensor<1x4x4xf32>, tensor<4x4xf32>) {
+  %g = moe.group %ids : tensor<4x2xi32> -> !groups
+  %c = moe.combine %r by %g acc f32 order slot : (tensor<8x4xf32>, !groups) -> tensor<4x4xf32>
+  %e = tensor.expand_shape %c [[0, 1], [2]] output_shape [1, 4, 4] : tensor<4x4xf32> into tensor<1x4x4xf32>
+  %y = linalg.add ins(%v, %e : tensor<1x4x4xf32>, tensor<1x4x4xf32>) outs(%v : tensor<1x4x4xf32>) -> tensor<1x4x4xf32>
+  return %y, %c : tensor<1x4x4xf32>, tensor<4x4xf32>
+}
+
 // The sum without the other term is read, it has an init, it is of a narrow
 // type, it is added to itself, what is added is another op's, or read in another
-// order.
+// order; it would be summed in each iteration of a loop; there is no result.
 // CHECK-LABEL: func.func @sums_missed
 // CHECK-COUNT-5: arith.addf %{{.*}} : tensor<?x4xf32>
 // CHECK-COUNT-2: linalg.generic
-func.func @sums_missed(%r: tensor<?x4xf32>, %v: tensor<?x4xf32>, %ids: tensor<?x2xi32>, %s: tensor<4x4xf32>, %i4: tensor<4x2xi32>, %r8: tensor<8x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<4x4xf32>) {
+func.func @sums_missed(%r: tensor<?x4xf32>, %v: tensor<?x4xf32>, %ids: tensor<?x2xi32>, %s: tensor<4x4xf32>, %i4: tensor<4x2xi32>, %r8: tensor<8x4xf32>, %n: index, %buffer: memref<4x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<4x4xf32>, tensor<?x4xf32>) {
   %g = moe.group %ids : tensor<?x2xi32> -> !groups
   %c0 = moe.combine %r by %g acc f32 order slot : (tensor<?x4xf32>, !groups) -> tensor<?x4xf32>
   %y0 = arith.addf %v, %c0 : tensor<?x4xf32>
@@ -394,7 +420,21 @@ func.func @sums_missed(%r: tensor<?x4xf32>, %v: tensor<?x4xf32>, %ids: tensor<?x
     %m = arith.addf %a, %b : f32
     linalg.yield %m : f32
   } -> tensor<4x4xf32>
-  return %y0, %c0, %y1, %y2, %y3, %y4, %y5, %y6 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<4x4xf32>
+  linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%buffer, %buffer : memref<4x4xf32>, memref<4x4xf32>) outs(%buffer : memref<4x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.addf %a, %b : f32
+    linalg.yield %m : f32
+  }
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %c7 = moe.combine %r by %g acc f32 order slot : (tensor<?x4xf32>, !groups) -> tensor<?x4xf32>
+  // CHECK: scf.for
+  // CHECK: arith.addf
+  %y7 = scf.for %i = %zero to %n step %one iter_args(%before = %v) -> (tensor<?x4xf32>) {
+    %next = arith.addf %before, %c7 : tensor<?x4xf32>
+    scf.yield %next : tensor<?x4xf32>
+  }
+  return %y0, %c0, %y1, %y2, %y3, %y4, %y5, %y6, %y7 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<4x4xf32>, tensor<?x4xf32>
 }
 
 // -----

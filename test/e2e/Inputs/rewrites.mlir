@@ -320,6 +320,23 @@ func.func @add_into_init_of_loops(%l: tensor<?x8xf32>, %x: tensor<?x16xf32>, %m:
   return %y : tensor<?x16xf32>
 }
 
+func.func @add_into_init_expanded(%l: tensor<?x8xf32>, %x: tensor<?x16xf32>, %v: tensor<1x?x16xf32>, %e: tensor<1x?x16xf32>, %m: tensor<8x16x16xf32>) -> tensor<1x?x16xf32> {
+  %ids, %w = moe.route %l score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+  %r = moe.dispatch %x by %g : tensor<?x16xf32>, !moe.groups<experts = 8, ragged> -> tensor<?x16xf32>
+  %o = moe.expert %r by %g weights(%m) {
+  ^bb0(%rows: tensor<?x16xf32>, %one: tensor<16x16xf32>):
+    %a = moe.linear %rows, %one acc f32 : (tensor<?x16xf32>, tensor<16x16xf32>) -> tensor<?x16xf32>
+    moe.yield %a : tensor<?x16xf32>
+  } : (tensor<?x16xf32>, !moe.groups<experts = 8, ragged>, tensor<8x16x16xf32>) -> tensor<?x16xf32>
+  %sum = moe.combine %o by %g weights %w acc f32 order slot : (tensor<?x16xf32>, !moe.groups<experts = 8, ragged>, tensor<?x2xf32>) -> tensor<?x16xf32>
+  %zero = arith.constant 0 : index
+  %t = tensor.dim %x, %zero : tensor<?x16xf32>
+  %wide = tensor.expand_shape %sum [[0, 1], [2]] output_shape [1, %t, 16] : tensor<?x16xf32> into tensor<1x?x16xf32>
+  %y = linalg.add ins(%wide, %v : tensor<1x?x16xf32>, tensor<1x?x16xf32>) outs(%e : tensor<1x?x16xf32>) -> tensor<1x?x16xf32>
+  return %y : tensor<1x?x16xf32>
+}
+
 func.func @scale_after_experts(%l: tensor<?x8xf32>, %x: tensor<?x16xf32>, %m: tensor<8x16x16xf32>) -> tensor<?x16xf32> {
   %ids, %w = moe.route %l score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
   %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>

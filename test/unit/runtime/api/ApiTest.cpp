@@ -457,6 +457,10 @@ TEST_F(ApiPluginTest, Texts) {
   EXPECT_EQ(*compiler.explain(Source::text("ir")),
             "text x86-64-v3 isa scalar emit package from - to - dump - strip 0 "
             "deterministic 1 fast -");
+  CompilerOptions approx;
+  approx.fast = "approx";
+  EXPECT_THAT(*Compiler(approx).explain(Source::text("ir")),
+              HasSubstr("fast approx"));
   // A package answers by itself.
   setenv("MOE_COMPILER", "/nonexistent.so", 1);
   const Source package = Source::package(samplePackageBytes());
