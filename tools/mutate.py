@@ -44,6 +44,8 @@ EQUIVALENT = [
     ("dialect/plan/Groups.cpp", r"\*bound > most", r"> -> >=", "the bound itself takes 8 GiB of rows to reach"),
     ("dialect/semantics/Expr.cpp", r"char buffer\[32\]", r"32 -> \d+", "more than the longest text needs"),
     ("dialect/semantics/QuantFormat.cpp", r"code < N", r"0 -> 1", "code 0 is +0, which the array starts with"),
+    ("dialect/semantics/TensorPattern.cpp", r"pattern\.find", r"1 -> 2", "a second brace is two characters on, or more"),
+    ("dialect/semantics/TensorPattern.cpp", r"int32_t first =", r"0 -> 1", "it is written before it is read"),
     ("runtime/reference/Matmul.cpp", r"k(Rows|Columns|Depth) =", r"\d+ -> \d+", "any block size will do"),
     ("runtime/reference/Matmul.cpp", r"row\[i\] =", r"< -> <=|0 -> 1", "sums of missing rows are dropped, whatever they read"),
     ("runtime/reference/Matmul.cpp", r"(k0 < k|n0 < n);", r"< -> <=", "one more block, which is empty"),

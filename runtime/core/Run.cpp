@@ -18,6 +18,7 @@
 #include "moe/runtime/core/DimExpr.h"
 #include "moe/runtime/core/Steps.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -111,7 +112,8 @@ Status Run::placeBuffers() {
                      std::to_string(workspace.memory.size()) +
                      "; make it for larger dimensions or more threads");
   if (workspace.options.poison && used)
-    std::memset(memory, 0xFF, used);
+    std::fill_n(reinterpret_cast<uint32_t *>(memory), used / sizeof(kPoison),
+                kPoison);
   return placeSlices(arena);
 }
 

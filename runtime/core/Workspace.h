@@ -26,12 +26,16 @@
 
 namespace moe::core {
 
+/// What poisoned memory holds, word by word: a NaN of every float type, and as
+/// an id or an offset one that is far from all others. (-1 would be an id.)
+inline constexpr uint32_t kPoison = 0x7fffffff;
+
 struct WorkspaceOptions {
   /// Runs the loops instead of threads of the workspace's own. It never gives
   /// more workers than the run has threads.
   std::optional<Executor> executor;
-  /// Fills the memory with 0xFF (NaN of every float type, id -1) before each
-  /// run: what a program reads without having written it shows.
+  /// Fills the memory with kPoison before each run: what a program reads
+  /// without having written it shows.
   bool poison = false;
 };
 

@@ -157,8 +157,8 @@ inline constexpr int tensorMapFillZero = 0;
     (void *target, CuDevicePtr source, size_t bytes, CuStream stream))         \
   X(cuMemcpyDtoDAsync, cuMemcpyDtoDAsync_v2,                                   \
     (CuDevicePtr target, CuDevicePtr source, size_t bytes, CuStream stream))   \
-  X(cuMemsetD8Async, cuMemsetD8Async,                                          \
-    (CuDevicePtr memory, unsigned char value, size_t bytes, CuStream stream))  \
+  X(cuMemsetD32Async, cuMemsetD32Async,                                        \
+    (CuDevicePtr memory, unsigned value, size_t words, CuStream stream))       \
   X(cuModuleLoadDataEx, cuModuleLoadDataEx,                                    \
     (CuModule * module, const void *image, unsigned numOptions,                \
      CuJitOption *options, void **values))                                     \

@@ -149,10 +149,10 @@ Status Run::placeBuffers() {
                      std::to_string(workspace.memory.size()) +
                      "; make it for larger dimensions");
   if (workspace.poison && needed)
-    if (Status status =
-            driver.checked(driver.cuMemsetD8Async(workspace.memory.data(), 0xFF,
-                                                  needed, stream),
-                           [] { return "filling the workspace"; });
+    if (Status status = driver.checked(
+            driver.cuMemsetD32Async(workspace.memory.data(), core::kPoison,
+                                    needed / sizeof(core::kPoison), stream),
+            [] { return "filling the workspace"; });
         !status)
       return status;
   size_t used = core::roundUp64(static_cast<size_t>(arena));

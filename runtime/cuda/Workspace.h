@@ -26,7 +26,7 @@ namespace moe::cuda {
 class Workspace {
 public:
   /// For programs of the module, and of others on its device that need no more.
-  /// `poison` fills the memory with 0xFF before
+  /// `poison` fills the memory with core::kPoison before
   /// each run, as core's workspace does. OutOfMemory, CudaFailed.
   static core::Result<std::unique_ptr<Workspace>>
   create(const Module &module, const core::WorkspaceSize &size,

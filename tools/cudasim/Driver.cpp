@@ -18,6 +18,7 @@
 #include "moe/tools/cudasim/Launch.h"
 #include "moe/tools/cudasim/Memory.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -317,11 +318,11 @@ MOE_EXPORT CuResult cuMemcpyDtoDAsync_v2(CuDevicePtr target, CuDevicePtr source,
   std::memmove(pointer(target), pointer(source), bytes);
   return CuResult::Success;
 }
-MOE_EXPORT CuResult cuMemsetD8Async(CuDevicePtr memory, unsigned char value,
-                                    size_t bytes, CuStream) {
-  if (!onDevice(memory, bytes))
+MOE_EXPORT CuResult cuMemsetD32Async(CuDevicePtr memory, unsigned value,
+                                     size_t words, CuStream) {
+  if (!onDevice(memory, words * sizeof(value)))
     return CuResult::InvalidValue;
-  std::memset(pointer(memory), value, bytes);
+  std::fill_n(reinterpret_cast<unsigned *>(pointer(memory)), words, value);
   return CuResult::Success;
 }
 

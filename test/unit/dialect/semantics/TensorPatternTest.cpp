@@ -30,6 +30,8 @@ TEST(TensorPattern, WhatIsNoNumberIsPartOfTheName) {
     EXPECT_EQ(nameOfExpert(name, 1), name);
   }
   EXPECT_EQ(nameOfExpert("{e+}.{e}", 5), "{e+}.5");
+  // What lies behind the name is no part of it.
+  EXPECT_FALSE(isPerExpert(std::string_view("{e+64}").substr(0, 5)));
 }
 
 TEST(TensorPattern, Place) {

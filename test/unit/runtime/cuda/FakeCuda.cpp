@@ -15,6 +15,7 @@
 
 #include "moe/test/unit/runtime/cuda/FakeCuda.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -353,14 +354,15 @@ CuResult cuMemcpyDtoDAsync_v2(CuDevicePtr target, CuDevicePtr source,
   return call("cuMemcpyDtoDAsync",
               std::to_string(bytes) + " stream " + text(stream));
 }
-CuResult cuMemsetD8Async(CuDevicePtr memory, unsigned char value, size_t bytes,
-                         CuStream stream) {
+CuResult cuMemsetD32Async(CuDevicePtr memory, unsigned value, size_t words,
+                          CuStream stream) {
   Working working;
-  if (!onDevice(memory, bytes))
+  if (!onDevice(memory, words * sizeof(value)))
     return CuResult::InvalidValue;
-  enqueue(stream,
-          [=] { std::memset(reinterpret_cast<void *>(memory), value, bytes); });
-  return call("cuMemsetD8Async", std::to_string(bytes));
+  enqueue(stream, [=] {
+    std::fill_n(reinterpret_cast<unsigned *>(memory), words, value);
+  });
+  return call("cuMemsetD32Async", std::to_string(words));
 }
 CuResult cuModuleLoadDataEx(CuModule *module, const void *image, unsigned count,
                             CuJitOption *options, void **values) {
