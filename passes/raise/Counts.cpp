@@ -189,6 +189,9 @@ Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
              otherRows = asRunningSum(*this, fewer[1 - q]);
         if (!rows || !otherRows ||
             !areAlike(more[p], fewer[q], ranks, otherRanks) ||
+            !otherRanks.limit->is(Kind::Variable) ||
+            substitute(substitute(otherRows->term, otherRows->name, rows->name),
+                       otherRanks.limit, ranks.limit) != rows->term ||
             !within(ranks.limit, ranks.extent) ||
             !within(otherRanks.limit, ranks.extent))
           continue;
@@ -281,7 +284,7 @@ static std::optional<KeyCount> asKeyCount(Formulas &f, Expr sum) {
     test = inner;
   }
   if (names.empty() || (!test->is(Kind::Less) && !test->is(Kind::Equal)) ||
-      !test->args[0]->integer)
+      !test->args[0]->integer || !test->args[1]->integer)
     return std::nullopt;
   for (unsigned side : {0u, 1u}) {
     KeyCount result{f.variable(count), test->args[side], test->args[1 - side],
@@ -353,6 +356,22 @@ Expr Formulas::foldCounts(ArrayRef<Expr> terms) {
 // Lists
 //===----------------------------------------------------------------------===//
 
+Expr Formulas::orderOfList(Expr variable, Expr held, Expr at) {
+  return order(variable, add(mul(variable->args[0], negation(held)), variable),
+               at);
+}
+
+Expr Formulas::heldByList(Expr list, Expr name) {
+  auto [variable, key] = open(list);
+  Expr rest = nullptr;
+  auto high = splitByFactor(sub(key, variable), variable->args[0], rest);
+  if (!high || high->empty() || !rest->isNumber(0))
+    return nullptr;
+  Expr dropped = add(*high);
+  return dropped->boolean ? substitute(negation(dropped), variable, name)
+                          : nullptr;
+}
+
 /// `factors` without those of `held`; nothing if one is not there.
 static std::optional<SmallVector<Expr>> withoutMask(ArrayRef<Expr> factors,
                                                     Expr held) {
@@ -417,7 +436,7 @@ Expr Formulas::sumOfRunningCount(Expr variable, Expr body) {
         e = substitute(e, variable, quotient(index, unit));
         return slot ? substitute(e, slot, remainder(index, unit)) : e;
       };
-      Expr listed = order(flat, negation(at(held, flat)), place);
+      Expr listed = orderOfList(flat, at(held, flat), place);
       return mul(less(place, sum(flat, at(held, flat))),
                  at(mul(*rest), listed));
     }

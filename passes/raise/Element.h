@@ -184,6 +184,11 @@ private:
   /// is one where `condition` holds.
   Expr solve(Expr variable, Expr equation, Expr &condition);
   Expr isMore(Expr e);
+  /// The index of the at-th row that is held, and then of those that are not:
+  /// the order of a key that no two rows share.
+  Expr orderOfList(Expr variable, Expr held, Expr at);
+  /// What such a list (an Order or a Place) holds, at `name`; or null.
+  Expr heldByList(Expr list, Expr name);
   Expr sumOfRunningCount(Expr variable, Expr body);
   Expr foldCounts(llvm::ArrayRef<Expr> terms);
   Expr equalCounts(Expr equation, llvm::ArrayRef<Expr> guards);

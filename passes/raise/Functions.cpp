@@ -255,7 +255,7 @@ Expr Formulas::less(Expr a, Expr b) {
             return less(sub(a, term), sub(b, term));
   // Rows of k slots in their order: an earlier row, or in this row an earlier
   // slot.
-  if (a->integer && b->integer)
+  if (a->integer && b->integer && lowA >= 0 && lowB >= 0)
     for (Expr x : {a, b})
       for (Expr term : terms(x))
         for (Expr unit : factors(term)) {
@@ -296,9 +296,9 @@ Expr Formulas::less(Expr a, Expr b) {
         return one();
     }
   if (b->is(Kind::Sum) && a->is(Kind::Place)) {
-    auto [name, key] = open(a);
-    if (key->boolean && sum(name, negation(key)) == b)
-      return substitute(negation(key), name, a->args[2]);
+    Expr name = variable(a->args[0]);
+    if (Expr held = heldByList(a, name); held && sum(name, held) == b)
+      return substitute(held, name, a->args[2]);
   }
   if (a->isNumber(0) && b->integer && b->is(Kind::Sum) && range(b).first >= 0)
     return negation(equal(b, zero()));

@@ -203,8 +203,10 @@ bool LayerMatcher::matchExpertsChoice(Expr value) {
       for (Expr name : names) {
         if (pick->args[2] == name)
           rank = name;
-        else if (pick->args[1]->dependsOn(name) && !expert)
+        else if (pick->dependsOn(name) && !expert)
           expert = name;
+        else if (pick->dependsOn(name))
+          return false;
         else
           outer.push_back(name);
       }

@@ -268,10 +268,9 @@ Expr Formulas::sum(Expr variable, Expr body) {
     if (!replaced->dependsOn(variable)) {
       if (plain->args[0] == extent)
         return sum(plain, replaced);
-      auto [name, key] = open(permuted);
-      Expr held = key->boolean ? negation(key) : zero();
-      if (permuted->is(Kind::Order) && sum(name, held) == extent)
-        return sum(plain, mul(substitute(held, name, plain), replaced));
+      if (Expr held = heldByList(permuted, plain);
+          held && permuted->is(Kind::Order) && sum(plain, held) == extent)
+        return sum(plain, mul(held, replaced));
     }
   }
   if (Expr parts = sumOfParts(variable, body))
@@ -289,7 +288,8 @@ Expr Formulas::sum(Expr variable, Expr body) {
     else if (factor->is(Kind::Less) && factor->args[0] == variable &&
              factor->args[1]->is(Kind::Add))
       last = sub(factor->args[1], one());
-    if (!last || last->dependsOn(variable) || !within(last, extent))
+    if (!last || !last->integer || last->dependsOn(variable) ||
+        !within(last, extent))
       continue;
     SmallVector<Expr> others(factors(body));
     others.erase(llvm::find(others, factor));
@@ -379,15 +379,14 @@ Expr Formulas::order(Expr variable, Expr key, Expr at) {
   }
   if (key == variable)
     return at;
-  // The place of what is held among what is held.
-  if (key->boolean)
-    if (auto count = asRunningSum(*this, at);
-        count && count->extent == variable->args[0] &&
-        within(count->limit, count->extent) &&
-        substitute(key, variable, count->name) == negation(count->term) &&
-        substitute(count->term, count->name, count->limit)->isNumber(1))
-      return count->limit;
   Expr result = makeBinder(Kind::Order, variable, key, at);
+  // The place of what is held among what is held.
+  if (auto count = asRunningSum(*this, at);
+      count && count->extent == variable->args[0] &&
+      within(count->limit, count->extent) &&
+      substitute(count->term, count->name, count->limit)->isNumber(1) &&
+      heldByList(result, count->name) == count->term)
+    return count->limit;
   if (at->is(Kind::Place) && at->args[0] == result->args[0] &&
       at->args[1] == result->args[1])
     return at->args[2];
