@@ -141,6 +141,14 @@ bool Formulas::simplifyEquals(llvm::SmallVectorImpl<Expr> &factors) {
         other = substitute(other, guard, one());
         return true;
       }
+    // And what says the opposite is 0.
+    if (Expr opposite = negation(guard); !opposite->is(Kind::Not))
+      for (Expr &other : factors)
+        if (&other != &guard && llvm::includes(other->free, opposite->free) &&
+            contains(other, opposite)) {
+          other = substitute(other, opposite, zero());
+          return true;
+        }
     if (!guard->is(Kind::Equal))
       continue;
     // Equal names are one.

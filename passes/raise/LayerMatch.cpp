@@ -243,7 +243,19 @@ std::optional<LayerMatch> LayerMatcher::match(Expr value) {
     return unrolled;
   if (auto chosen = attempt(matchExpertsChoice(value)))
     return chosen;
-  return attempt(matchSum(value));
+  if (auto summed = attempt(matchSum(value)))
+    return summed;
+  // What orders rows by their picks and is still there.
+  if (why.empty())
+    Formulas::walk(value, [&](Expr node) {
+      if (node->is(Kind::Order) || node->is(Kind::Place))
+        Formulas::walk(node->args[1], [&](Expr key) {
+          if (key->is(Kind::Pick))
+            why = "rows in the order of a sort or of a list are not all put "
+                  "back";
+        });
+    });
+  return std::nullopt;
 }
 
 std::optional<LayerMatch> moe::raise::matchLayer(Formulas &f, Expr value,
