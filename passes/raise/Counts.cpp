@@ -179,6 +179,13 @@ Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
         if (termOf(*this, total, *running) == running->term)
           return zero();
   }
+  // What they count stays what it is under another name of the rank.
+  auto named = [&](Expr e) {
+    for (auto [from, to] : same)
+      if (!to->is(Kind::Constant) && !to->is(Kind::Variable))
+        e = substitute(e, to, call("counted", {integer(to->ordinal)}, true));
+    return e;
+  };
   // Choices in the order of their ranks: all of the ranks before, and of this
   // one those before.
   if (more.size() == 2 && fewer.size() == 2)
@@ -190,8 +197,9 @@ Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
         if (!rows || !otherRows ||
             !areAlike(more[p], fewer[q], ranks, otherRanks) ||
             !otherRanks.limit->is(Kind::Variable) ||
-            substitute(substitute(otherRows->term, otherRows->name, rows->name),
-                       otherRanks.limit, ranks.limit) != rows->term ||
+            substitute(
+                named(substitute(otherRows->term, otherRows->name, rows->name)),
+                otherRanks.limit, ranks.limit) != named(rows->term) ||
             !within(ranks.limit, ranks.extent) ||
             !within(otherRanks.limit, ranks.extent))
           continue;
@@ -206,6 +214,28 @@ Expr Formulas::equalCounts(Expr equation, ArrayRef<Expr> guards) {
                      equal(rows->limit, otherRows->limit));
       }
   return nullptr;
+}
+
+/// Whether a place in the order of ranks is below the number of rows: all of
+/// the ranks before and those before of its own are no more than one a row.
+bool Formulas::isRankMajorPlace(Expr place, Expr numRows) {
+  if (!place->is(Kind::Add) || place->args.size() != 2)
+    return false;
+  for (unsigned side : {0u, 1u}) {
+    auto ranks = asRunningSum(*this, place->args[side]);
+    auto rows = asRunningSum(*this, place->args[1 - side]);
+    if (!ranks || !rows || !within(ranks->limit, ranks->extent) ||
+        !within(rows->limit, rows->extent) || !ranks->term->is(Kind::Sum) ||
+        rows->extent != numRows || ranks->term->args[0] != numRows ||
+        !substitute(rows->term, rows->name, rows->limit)->isNumber(1) ||
+        substitute(ranks->term, ranks->name, ranks->limit) !=
+            sum(rows->name, rows->term))
+      continue;
+    auto [row, isOfRank] = open(ranks->term);
+    if (isOfRank->boolean && sum(ranks->name, isOfRank)->boolean)
+      return true;
+  }
+  return false;
 }
 
 bool Formulas::isInjective(ArrayRef<Expr> names, ArrayRef<Expr> values,

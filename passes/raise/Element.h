@@ -190,6 +190,7 @@ private:
   /// What such a list (an Order or a Place) holds, at `name`; or null.
   Expr heldByList(Expr list, Expr name);
   Expr sumOfRunningCount(Expr variable, Expr body);
+  bool isRankMajorPlace(Expr place, Expr numRows);
   Expr foldCounts(llvm::ArrayRef<Expr> terms);
   Expr equalCounts(Expr equation, llvm::ArrayRef<Expr> guards);
   bool simplifyBounded(llvm::SmallVectorImpl<Expr> &factors);

@@ -420,6 +420,8 @@ bool Formulas::within(Expr expr, Expr bound) {
            all->args[0] == bound))
         return true;
     }
+  if (isRankMajorPlace(expr, bound))
+    return true;
   if (expr->is(Kind::Quotient))
     return within(expr->args[0], mul(expr->args[1], bound));
   if (expr->is(Kind::Remainder) && expr->args[1] == bound)

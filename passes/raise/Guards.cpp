@@ -88,6 +88,28 @@ bool Formulas::simplifyGuards(llvm::SmallVectorImpl<Expr> &factors) {
   return false;
 }
 
+/// Whether all terms of `part` are among those of `sum`.
+static bool holdsTerms(Expr sum, Expr part) {
+  return llvm::all_of(Formulas::terms(part), [&](Expr term) {
+    return llvm::is_contained(Formulas::terms(sum), term);
+  });
+}
+
+/// `expr` with a name for `part`, also where it is a part of longer sums.
+static Expr nameTerms(Formulas &f, Expr expr, Expr part, Expr name) {
+  return f.transform(expr, [&](Expr node) -> Expr {
+    if (node == part)
+      return name;
+    if (!node->is(Kind::Add) || !part->is(Kind::Add) || !holdsTerms(node, part))
+      return nullptr;
+    SmallVector<Expr> rest{name};
+    for (Expr term : node->args)
+      if (!llvm::is_contained(part->args, term))
+        rest.push_back(nameTerms(f, term, part, name));
+    return f.add(rest);
+  });
+}
+
 /// Below a number by a guard: in the other factors it is like a name below
 /// that, which no clamp changes and which no multiple of the number mixes with.
 /// True if something changed.
@@ -108,7 +130,7 @@ bool Formulas::simplifyBounded(llvm::SmallVectorImpl<Expr> &factors) {
         matters |= (node->is(Kind::Min) || node->is(Kind::Quotient) ||
                     node->is(Kind::Remainder) || node->is(Kind::Equal)) &&
                    llvm::any_of(node->args, [&, low = low](Expr arg) {
-                     return llvm::is_contained(terms(arg), low);
+                     return holdsTerms(arg, low);
                    });
       });
     }
@@ -117,7 +139,7 @@ bool Formulas::simplifyBounded(llvm::SmallVectorImpl<Expr> &factors) {
     Expr settled = other;
     for (auto [guard, name] : bounded)
       if (guard != other)
-        settled = substitute(settled, guard->args[0], name);
+        settled = nameTerms(*this, settled, guard->args[0], name);
     for (auto [guard, name] : bounded)
       if (guard != other)
         settled = substitute(settled, name, guard->args[0]);

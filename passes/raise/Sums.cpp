@@ -207,9 +207,31 @@ Expr Formulas::sum(Expr variable, Expr body) {
     return fixed;
   if (Expr listed = sumOfRunningCount(variable, body))
     return listed;
+  // Of a count over two indices, what only one of them decides stands outside.
+  if (body->is(Kind::Sum) && body->integer) {
+    auto [name, term] = open(body);
+    SmallVector<Expr> apart, rest;
+    for (Expr factor : factors(term))
+      (factor->dependsOn(variable) ? rest : apart).push_back(factor);
+    if (!apart.empty()) {
+      apart.push_back(sum(variable, mul(rest)));
+      return sum(name, mul(apart));
+    }
+  }
   // Counts of alternatives are counts of each.
   if (body->integer)
     for (Expr factor : factors(body)) {
+      // Either of two that exclude each other.
+      if (factor->is(Kind::Not) && factor->args[0]->is(Kind::Mul) &&
+          factor->args[0]->args.size() == 2) {
+        Expr a = negation(factor->args[0]->args[0]);
+        Expr b = negation(factor->args[0]->args[1]);
+        SmallVector<Expr> others(factors(body));
+        others.erase(llvm::find(others, factor));
+        Expr rest = mul(others);
+        if (mul(a, b)->isNumber(0))
+          return add(sum(variable, mul(rest, a)), sum(variable, mul(rest, b)));
+      }
       if (!factor->is(Kind::Add) ||
           (factor != body && !llvm::all_of(factor->args, [](Expr term) {
              return term->boolean;
