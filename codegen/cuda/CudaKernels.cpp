@@ -110,10 +110,13 @@ LaunchAttr moe::cuda::launchOf(exec::KernelOp kernel, cuda::TargetAttr target) {
 }
 
 IndexShape::IndexShape(exec::KernelOp kernel, int64_t sharedBytesOfBlock) {
-  for (Operation &op : kernel.getBody().front())
+  for (Operation &op : kernel.getBody().front()) {
     if (isa<GroupOp, GroupsFromOffsetsOp>(op))
       experts = std::max(
           experts, cast<GroupsType>(op.getResult(0).getType()).getNumExperts());
+    if (auto capacity = dyn_cast<CapacityOp>(op))
+      experts = std::max(experts, leaf::expertsOf(capacity));
+  }
   // As many warps as have a counter an expert.
   for (warps = indexWarps; warps > 1; warps /= 2)
     if (sharedBytes() <= sharedBytesOfBlock)
