@@ -70,6 +70,14 @@ module attributes {moe.target = #moe_cuda.target<name = "sm_80">} {
     %w = moe.weigh %s, %i normalize l1 : tensor<?x8xf32>, tensor<?x2xi32> -> tensor<?x2xf32>
     moe_exec.return %i, %w : tensor<?x2xi32>, tensor<?x2xf32>
   }
+  // Counters of a hundred experts for each of 32 warps, and their sums.
+  // CHECK-LABEL: moe_exec.kernel @limit
+  // CHECK-SAME: moe_cuda.launch = #moe_cuda.launch<block = 1024, smem = 13200>
+  moe_exec.kernel @limit(%i: tensor<?x2xi32>, %w: tensor<?x2xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+      attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {
+    %k, %v = moe.capacity %i, %w cap 2 order token_major overflow drop experts 100 : tensor<?x2xi32>, tensor<?x2xf32>
+    moe_exec.return %k, %v : tensor<?x2xi32>, tensor<?x2xf32>
+  }
 }
 // CHECK: module @kernels {
 // CHECK: func.func @first_half_sm_80_epilogue(%[[SUM:.*]]: f32) -> f32
