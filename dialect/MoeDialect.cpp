@@ -111,6 +111,20 @@ LogicalResult MoeDialect::verifyOperationAttribute(Operation *op,
              << kFastAttr << " expects \"none\" or \"approx\", got " << value;
     return success();
   }
+  if (name == kDisableAttr) {
+    auto names = dyn_cast<ArrayAttr>(value);
+    auto isOptional = [](Attribute given) {
+      auto text = dyn_cast<StringAttr>(given);
+      return text && llvm::is_contained(kOptionalPasses, text.getValue());
+    };
+    if (names && llvm::all_of(names, isOptional))
+      return success();
+    InFlightDiagnostic error = op->emitError()
+                               << kDisableAttr << " expects an array of ";
+    llvm::interleaveComma(kOptionalPasses, error,
+                          [&](StringRef pass) { error << "'" << pass << "'"; });
+    return error << ", got " << value;
+  }
   return op->emitError() << "unknown attribute " << attribute.getName()
                          << " of the moe dialect";
 }

@@ -74,6 +74,12 @@ def Moe_Dialect : Dialect {
     /// On modules: "none" (the default), or "approx": rewrites that change
     /// values beyond rounding, or ids at ties, are welcome.
     static constexpr ::llvm::StringLiteral kFastAttr = "moe.fast";
+    /// On modules: an array of passes that leave everything as it is, of those
+    /// that a compilation can do without.
+    static constexpr ::llvm::StringLiteral kDisableAttr = "moe.disable";
+    static constexpr ::llvm::StringLiteral kOptionalPasses[] = {
+        "moe-raise-layers", "moe-raise-routes", "moe-simplify-layers",
+        "moe-fuse-gather", "moe-fuse-epilogue"};
 
     /// The bound of a dimension that has none of its own.
     static constexpr int64_t kDefaultBound = int64_t(1) << 20;

@@ -29,6 +29,9 @@ enum class Fast { None, Approx };
 /// The target of the module that `op` is in; a diagnostic if it has none.
 mlir::FailureOr<TargetAttrInterface> getTarget(mlir::Operation *op);
 
+/// Whether `moe.disable` of the module that `op` is in names this pass.
+bool isDisabled(mlir::Operation *op, llvm::StringRef pass);
+
 } // namespace moe
 
 #endif // MOE_PASSES_PASSES_H

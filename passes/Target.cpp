@@ -22,3 +22,11 @@ FailureOr<TargetAttrInterface> moe::getTarget(Operation *op) {
                   << ", such as {moe.target = #moe_cpu.target<...>}";
   return failure();
 }
+
+bool moe::isDisabled(Operation *op, StringRef pass) {
+  for (Operation *parent = op; parent; parent = parent->getParentOp())
+    if (auto names = parent->getAttrOfType<ArrayAttr>(MoeDialect::kDisableAttr))
+      return llvm::any_of(names.getAsRange<StringAttr>(),
+                          [&](StringAttr name) { return name == pass; });
+  return false;
+}

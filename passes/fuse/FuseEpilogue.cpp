@@ -216,6 +216,8 @@ static void fuse(Fusion fusion) {
 namespace {
 struct FuseEpiloguePass : moe::impl::FuseEpiloguePassBase<FuseEpiloguePass> {
   void runOnOperation() override {
+    if (isDisabled(getOperation(), getArgument()))
+      return;
     // Producers come before consumers, so one walk in order sees every chain.
     SmallVector<Operation *> consumers;
     getOperation().walk([&](Operation *op) {
@@ -224,8 +226,18 @@ struct FuseEpiloguePass : moe::impl::FuseEpiloguePassBase<FuseEpiloguePass> {
     });
     for (Operation *consumer : consumers) {
       Fusion fusion = findFusion(consumer);
-      if (!fusion.producers.empty())
-        fuse(fusion);
+      if (fusion.producers.empty())
+        continue;
+      const bool pair = fusion.producers.size() == 2 ||
+                        fusion.producers.front().getNumRhs() == 2;
+      remark::passed(
+          consumer->getLoc(),
+          remark::RemarkOpts::name("in-epilogue").category("moe-fuse-epilogue"))
+          << consumer->getName().getStringRef().str() +
+                 " is computed in the epilogue of a grouped matmul" +
+                 (pair ? " that makes two products in one pass over its rows"
+                       : "");
+      fuse(fusion);
     }
   }
 };

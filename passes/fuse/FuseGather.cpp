@@ -8,6 +8,8 @@
 
 #include "moe/passes/Passes.h"
 
+#include "mlir/IR/Remarks.h"
+
 using namespace mlir;
 using namespace moe;
 
@@ -19,6 +21,8 @@ namespace moe {
 namespace {
 struct FuseGatherPass : moe::impl::FuseGatherPassBase<FuseGatherPass> {
   void runOnOperation() override {
+    if (isDisabled(getOperation(), getArgument()))
+      return;
     getOperation().walk([](GroupedMatmulOp op) {
       auto dispatch = op.getLhs().getDefiningOp<DispatchOp>();
       if (!dispatch || op.getGather() || dispatch.getScale() ||
@@ -28,6 +32,10 @@ struct FuseGatherPass : moe::impl::FuseGatherPassBase<FuseGatherPass> {
         return;
       op.getLhsMutable().assign(dispatch.getInput());
       op.setGather(true);
+      remark::passed(op.getLoc(), remark::RemarkOpts::name("gather-in-load")
+                                      .category("moe-fuse-gather"))
+          << "a grouped matmul reads its rows through the groups' map: "
+             "dispatched rows are not made";
     });
     SmallVector<DispatchOp> dead;
     getOperation().walk([&](DispatchOp op) {

@@ -27,9 +27,8 @@ static void remarkRepeatedPack(GroupedMatmulOp op, PackedType packed) {
       op.getLoc(),
       remark::RemarkOpts::name("pack-at-run-time").category("moe-pack-weights"))
       << "packs " + std::to_string(bytes) +
-             " bytes of weights in every call, since they are arguments; turn "
-             "them into parameters (moe-opt --moe-bind-arguments, or "
-             "moe.source on the arguments) to pack once";
+             " bytes of weights in every call, since they are arguments: a "
+             "moe.param is packed once";
 }
 
 namespace {

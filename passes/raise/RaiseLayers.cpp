@@ -70,6 +70,7 @@ bool LayerRaiser::raise(OpResult root) {
   for (unsigned dim : wide)
     indices[dim] = f.variable(view.size(root, dim));
   Expr value = view.element(root, indices);
+  const Location place = root.getLoc();
   if (f.exhausted())
     return false;
   for (bool swapped : {false, true}) {
@@ -78,8 +79,16 @@ bool LayerRaiser::raise(OpResult root) {
     std::string reason;
     std::optional<LayerMatch> layer =
         matchLayer(f, value, token, column, reason);
-    if (layer && buildLayer(view, root, tokenDim, columnDim, *layer, reason))
+    if (layer && buildLayer(view, root, tokenDim, columnDim, *layer, reason)) {
+      remark::passed(
+          place,
+          remark::RemarkOpts::name("layer-raised").category("moe-raise-layers"))
+          << (layer->expertsChoose ? "raised to a moe layer of expert_top_k(" +
+                                         std::to_string(layer->count) + ")"
+                                   : "raised to a moe layer of top_k(" +
+                                         std::to_string(layer->count) + ")");
       return true;
+    }
     // The last that came close, or else the first that has a sum over experts.
     if (auto mixture =
             layer ? std::nullopt : explainMixture(f, value, token, column))
@@ -124,7 +133,7 @@ namespace {
 struct RaiseLayersPass : moe::impl::RaiseLayersPassBase<RaiseLayersPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (function.isExternal())
+    if (function.isExternal() || isDisabled(function, getArgument()))
       return;
     while (true) {
       LayerRaiser raiser(function);

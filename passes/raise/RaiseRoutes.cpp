@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 using namespace moe;
@@ -85,6 +86,10 @@ static bool raiseOne(func::FuncOp function) {
                                              type, replacement);
       if (replacement.getType() != type)
         continue;
+      remark::passed(op.getLoc(), remark::RemarkOpts::name("router-raised")
+                                      .category("moe-raise-routes"))
+          << "raised to a moe.route of top_k(" +
+                 std::to_string(type.getDimSize(1)) + ")";
       result.replaceAllUsesWith(replacement);
       return true;
     }
@@ -96,7 +101,8 @@ namespace {
 struct RaiseRoutesPass : moe::impl::RaiseRoutesPassBase<RaiseRoutesPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (function.isExternal() || !function.getBody().hasOneBlock())
+    if (function.isExternal() || !function.getBody().hasOneBlock() ||
+        isDisabled(function, getArgument()))
       return;
     while (raiseOne(function)) {
       settleSizes(function);

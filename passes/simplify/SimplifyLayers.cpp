@@ -39,6 +39,8 @@ struct SimplifyLayersPass
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
+    if (isDisabled(function, getArgument()))
+      return;
     RewriteSet set(&getContext(), isApproxWelcome());
     addRouteRewrites(set);
     addWeightRewrites(set);

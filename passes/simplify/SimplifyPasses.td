@@ -106,20 +106,7 @@ def AddBalanceLossPass
       %ids, %weights = moe.route %arg0 score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
       %c0 = arith.constant 0 : index
       %dim = tensor.dim %arg0, %c0 : tensor<?x8xf32>
-      %0 = tensor.empty() : tensor<8xf32>
-      %cst = arith.constant 0.000000e+00 : f32
-      %1 = linalg.fill ins(%cst : f32) outs(%0 : tensor<8xf32>) -> tensor<8xf32>
-      %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0)>], iterator_types = ["parallel", "reduction", "reduction"]} ins(%ids : tensor<?x2xi32>) outs(%1 : tensor<8xf32>) {
-      ^bb0(%in: i32, %out: f32):
-        %8 = linalg.index 0 : index
-        %9 = arith.index_cast %8 : index to i32
-        %10 = arith.cmpi eq, %in, %9 : i32
-        %cst_1 = arith.constant 1.000000e+00 : f32
-        %cst_2 = arith.constant 0.000000e+00 : f32
-        %11 = arith.select %10, %cst_1, %cst_2 : f32
-        %12 = arith.addf %out, %11 : f32
-        linalg.yield %12 : f32
-      } -> tensor<8xf32>
+      %2 = moe.count %ids : tensor<?x2xi32> -> tensor<8xf32>
       %3 = tensor.empty() : tensor<1xf32>
       %cst_0 = arith.constant 0.000000e+00 : f32
       %4 = linalg.fill ins(%cst_0 : f32) outs(%3 : tensor<1xf32>) -> tensor<1xf32>

@@ -148,6 +148,8 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
                                  const moe_plugin_options &options,
                                  const Timing &timing) {
   std::unique_ptr<MLIRContext> context = makeContext();
+  auto remarks = std::make_shared<PassRemarks>();
+  collectRemarks(*context, remarks);
   Result<PhaseOptions> phases = phaseOptions(source, options, timing);
   if (!phases)
     return phases.takeError();
@@ -211,7 +213,7 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
       if (Status status = stripText(**variant, cuda); !status)
         return status.takeError();
     if (package.decisions.empty())
-      package.decisions = decisionsAsJson(*module);
+      package.decisions = decisionsAsJson(*module, *remarks);
     package.variants.push_back(std::move(*variant));
   }
   return core::writePackage(package);
@@ -220,6 +222,8 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
 Result<std::string> jit::explain(const moe_plugin_source &source,
                                  const moe_plugin_options &options, bool json) {
   std::unique_ptr<MLIRContext> context = makeContext();
+  auto remarks = std::make_shared<PassRemarks>();
+  collectRemarks(*context, remarks);
   Result<PhaseOptions> phases = phaseOptions(source, options, {});
   if (!phases)
     return phases.takeError();
@@ -235,5 +239,6 @@ Result<std::string> jit::explain(const moe_plugin_source &source,
           runPhases(**module, *target->backend, target->attribute, *phases);
       !status)
     return status.takeError();
-  return json ? decisionsAsJson(**module) : decisionsAsText(**module);
+  return json ? decisionsAsJson(**module, *remarks)
+              : decisionsAsText(**module, *remarks);
 }

@@ -53,8 +53,15 @@ static llvm::json::Value jsonOf(Attribute attribute) {
   return textOf(attribute);
 }
 
-std::string jit::decisionsAsJson(ModuleOp module) {
+std::string jit::decisionsAsJson(ModuleOp module, const PassRemarks &remarks) {
   llvm::json::Array list;
+  for (const PassRemark &remark : remarks)
+    list.push_back(llvm::json::Object{{"function", remark.place},
+                                      {"what", remark.pass},
+                                      {"chosen", remark.done ? "done" : "left"},
+                                      {"reason", remark.text},
+                                      {"runner_up", ""},
+                                      {"figures", llvm::json::Object()}});
   forEachDecision(module, [&](StringRef function, DecisionAttr decision) {
     llvm::json::Object figures;
     if (DictionaryAttr given = decision.getFigures())
@@ -73,9 +80,13 @@ std::string jit::decisionsAsJson(ModuleOp module) {
   return text + "\n";
 }
 
-std::string jit::decisionsAsText(ModuleOp module) {
+std::string jit::decisionsAsText(ModuleOp module, const PassRemarks &remarks) {
   std::string text;
   llvm::raw_string_ostream os(text);
+  for (const PassRemark &remark : remarks)
+    os << (remark.done ? "done" : "left")
+       << (remark.place.empty() ? "" : " at ") << remark.place << ": "
+       << remark.text << " (" << remark.pass << ")\n";
   StringRef current;
   forEachDecision(module, [&](StringRef function, DecisionAttr decision) {
     if (function != current)

@@ -9,17 +9,21 @@
 #ifndef MOE_RUNTIME_JIT_DECISIONS_H
 #define MOE_RUNTIME_JIT_DECISIONS_H
 
+#include "moe/runtime/jit/Remarks.h"
+
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>
 
 namespace moe::jit {
 
-/// The #moe.decision attributes of a module's functions or programs, in order:
-/// a JSON list of {function, what, chosen, reason, runner_up, figures}.
-std::string decisionsAsJson(mlir::ModuleOp module);
+/// What passes remarked, then the #moe.decision attributes of a module's
+/// functions or programs, in order: a JSON list of {function, what, chosen,
+/// reason, runner_up, figures}. Of a remark `what` is the pass, `chosen` "done"
+/// or "left", `function` the place in the input.
+std::string decisionsAsJson(mlir::ModuleOp module, const PassRemarks &remarks);
 /// The same as lines to read.
-std::string decisionsAsText(mlir::ModuleOp module);
+std::string decisionsAsText(mlir::ModuleOp module, const PassRemarks &remarks);
 
 } // namespace moe::jit
 

@@ -44,24 +44,37 @@ openInput(const std::string &name) {
 }
 
 /// Adds the phases that were asked for after the passes of the command line.
-static MlirOptMainConfig withPhases(const MlirOptMainConfig &config,
-                                    const jit::OptPhases &phases) {
+static MlirOptMainConfig
+withPhases(const MlirOptMainConfig &config, const jit::OptPhases &phases,
+           const std::shared_ptr<jit::PassRemarks> &remarks, bool explains) {
   MlirOptMainConfig made = config;
-  made.setPassPipelineSetupFn([config, phases](PassManager &pm) {
-    if (failed(config.setupPassPipeline(pm)))
-      return failure();
-    return jit::addOptPhases(pm, phases);
-  });
+  made.setPassPipelineSetupFn(
+      [config, phases, remarks, explains](PassManager &pm) {
+        if (failed(config.setupPassPipeline(pm)))
+          return failure();
+        if (explains)
+          jit::collectRemarks(*pm.getContext(), remarks);
+        return jit::addOptPhases(pm, phases);
+      });
   return made;
 }
 
-/// The decisions that passes left in printed IR.
-static core::Result<std::string> explained(const std::string &text, bool json) {
+/// What passes remarked and the decisions that they left in printed IR.
+static core::Result<std::string>
+explained(const std::string &text, const jit::PassRemarks &remarks, bool json) {
   std::unique_ptr<MLIRContext> context = jit::makeContext();
-  auto module = jit::parseText(*context, text, "the result");
-  if (!module)
-    return module.takeError();
-  return json ? jit::decisionsAsJson(**module) : jit::decisionsAsText(**module);
+  // Of --split-input-file there are several, each with names of its own.
+  OwningOpRef<ModuleOp> all = ModuleOp::create(UnknownLoc::get(context.get()));
+  SmallVector<StringRef> parts;
+  StringRef(text).split(parts, "// -----");
+  for (StringRef part : parts) {
+    auto module = jit::parseText(*context, part.str(), "the result");
+    if (!module)
+      return module.takeError();
+    all->push_back(module->release());
+  }
+  return json ? jit::decisionsAsJson(*all, remarks)
+              : jit::decisionsAsText(*all, remarks);
 }
 
 int jit::optMain(int argc, char **argv) {
@@ -115,6 +128,7 @@ int jit::optMain(int argc, char **argv) {
     return core::reportError(
         Error(ErrorId::UsageInvalid,
               "--moe-explain: unknown form '" + explain + "', expected json"));
+  auto remarks = std::make_shared<jit::PassRemarks>();
   if (explains || pipeline.getNumOccurrences() > 0) {
     core::Result<OptPhases> phases = parseOptPhases(pipeline.getValue());
     if (!phases)
@@ -125,7 +139,7 @@ int jit::optMain(int argc, char **argv) {
     phases->approx = *approx;
     if (explains)
       phases->to = Phase::Plan;
-    config = withPhases(config, *phases);
+    config = withPhases(config, *phases, remarks, explains);
   }
   auto input = openInput(inputName);
   if (!input)
@@ -143,7 +157,8 @@ int jit::optMain(int argc, char **argv) {
   if (failed(MlirOptMain(os, std::move(*input), registry, config)))
     return 1;
   if (explains) {
-    core::Result<std::string> text = explained(result, explain == "json");
+    core::Result<std::string> text =
+        explained(result, *remarks, explain == "json");
     if (!text)
       return core::reportError(text.error());
     result = std::move(*text);

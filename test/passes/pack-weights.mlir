@@ -80,7 +80,7 @@ func.func @equal_packs(%x: tensor<?x4xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>
 // Weights that are given at run time are packed in every call, which costs.
 // REMARK: remark: [Missed] pack-at-run-time
 // REMARK-SAME: Category:moe-pack-weights
-// REMARK-SAME: packs 4096 bytes of weights in every call, since they are arguments; turn them into parameters (moe-opt --moe-bind-arguments, or moe.source on the arguments) to pack once
+// REMARK-SAME: packs 4096 bytes of weights in every call, since they are arguments: a moe.param is packed once
 // CHECK-LABEL: func.func @run_time
 // CSE-LABEL: func.func @run_time
 // CHECK: moe.pack

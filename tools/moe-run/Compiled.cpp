@@ -9,6 +9,7 @@
 #include "moe/runtime/core/Os.h"
 #include "moe/tools/moe-run/Layer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -48,7 +49,8 @@ private:
   Bound bound;
   Workspace workspace;
   std::map<std::string, int64_t> room;
-  double compileMs = 0, bindMs = 0, runMs = 0;
+  double compileMs = 0, bindMs = 0;
+  std::vector<double> runMs; ///< of the last inputs, sorted
   moe_memory_plan plan{};
   std::vector<std::pair<std::string, double>> phases;
 };
@@ -145,13 +147,17 @@ Result<HostTensors> CompiledLayer::run(HostTensors &inputs) {
   run.timing = options.timing;
   const auto &in = inputs.named();
   const auto &out = outputs.named();
-  double start = milliseconds();
-  if (Status status =
-          take(moe_run(bound.get(), in.data(), in.size(), out.data(),
-                       out.size(), workspace.get(), &run));
-      !status)
-    return status.takeError();
-  runMs = milliseconds() - start;
+  runMs.clear();
+  for (uint32_t i = 0; i < std::max(options.repeat.value_or(1), 1u); ++i) {
+    double start = milliseconds();
+    if (Status status =
+            take(moe_run(bound.get(), in.data(), in.size(), out.data(),
+                         out.size(), workspace.get(), &run));
+        !status)
+      return status.takeError();
+    runMs.push_back(milliseconds() - start);
+  }
+  std::ranges::sort(runMs);
   return outputs;
 }
 
@@ -173,7 +179,12 @@ void CompiledLayer::report() const {
       std::printf("%s%s %.2f", separator, name.c_str(), ms);
       separator = ", ";
     }
-    std::printf("), bind %.2f ms, run %.3f ms\n", bindMs, runMs);
+    std::printf("), bind %.2f ms, run %.3f ms", bindMs,
+                runMs[runMs.size() / 2]);
+    if (runMs.size() > 1)
+      std::printf(" (the median of %zu; the best %.3f)", runMs.size(),
+                  runMs.front());
+    std::printf("\n");
     moe_kernel_use use{};
     use.size = sizeof use;
     for (size_t i = 0; moe_workspace_kernel(workspace.get(), i, &use); ++i)

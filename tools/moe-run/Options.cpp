@@ -50,6 +50,7 @@ static constexpr Flag kFlags[] = {
     {"explain", "[json]", "print what the compiler decided and why"},
     {"memory", "", "print the memory plan and what was used"},
     {"timing", "", "print times of phases, binding and kernels"},
+    {"repeat", "N", "run N times, for --timing; default: 1"},
     {"stats", "FILE.json",
      "say how tokens spread over experts, and write it as JSON"},
 };
@@ -104,6 +105,7 @@ Result<RunOptions> tools::parseOptions(const CommandLine &line) {
        {readInt(line, "layer", INT32_MAX, options.layer),
         readInt(line, "random-weights", INT64_MAX, options.weightSeed),
         readInt(line, "tokens", INT64_MAX, options.tokens),
+        readInt(line, "repeat", 1000000, options.repeat),
         readInt(line, "seed", INT64_MAX, seed),
         readInt(line, "random-args", INT64_MAX, argSeed),
         readInt(line, "threads", ThreadPool::maxThreads, threads)})

@@ -26,6 +26,7 @@ struct RunOptions {
   std::optional<uint64_t> weightSeed;
   std::optional<std::string> input; ///< --input or --args
   std::optional<int64_t> tokens;    ///< --tokens
+  std::optional<uint32_t> repeat;   ///< of a compiled layer
   bool randomInputs = false;        ///< --tokens or --random-args
   uint64_t seed = 0;
   std::optional<std::string> output, expect, target, stats, fast;

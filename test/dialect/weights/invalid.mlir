@@ -200,6 +200,11 @@ module attributes {moe.determinism = "some"} {}
 
 // -----
 
+// expected-error @below {{moe.disable expects an array of 'moe-raise-layers', 'moe-raise-routes', 'moe-simplify-layers', 'moe-fuse-gather', 'moe-fuse-epilogue', got ["moe-fuse"]}}
+module attributes {moe.disable = ["moe-fuse"]} {}
+
+// -----
+
 // expected-error @below {{moe.fast expects "none" or "approx", got "yes"}}
 module attributes {moe.fast = "yes"} {}
 
