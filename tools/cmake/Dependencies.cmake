@@ -11,6 +11,8 @@ set(moec_missing "")
 find_package(Threads REQUIRED)
 find_program(MOEC_FLATC flatc)
 find_path(MOEC_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h)
+# Code in packages begins at 64 bytes, twice what FlatBuffers expects at most.
+add_compile_definitions(FLATBUFFERS_MAX_ALIGNMENT=64)
 find_path(MOEC_JSON_INCLUDE nlohmann/json.hpp)
 find_path(MOEC_XXHASH_INCLUDE xxhash.h)
 if(NOT MOEC_FLATC)
