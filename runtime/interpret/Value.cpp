@@ -74,8 +74,8 @@ std::optional<core::DType> interpret::hostType(mlir::Type type) {
 bool interpret::isHeldBy(mlir::Type type, core::DType dtype) {
   std::optional<core::DType> own = hostType(type);
   return own && (*own == dtype ||
-                 (*own == core::DType::U8 && (dtype == core::DType::I8 ||
-                                              dtype == core::DType::F8E8M0)));
+                 (*own == core::DType::U8 &&
+                  (dtype == core::DType::I8 || dtype == core::DType::F8E8M0)));
 }
 
 int64_t interpret::wrapInt(int64_t value, unsigned width) {
