@@ -1,21 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# Builds and runs every test through ctest. --all adds the slow ones: the
-# thread sanitizer, the fuzzers, the mutants and the other compiler.
+# Builds and runs every test through ctest. --quick runs those of single parts
+# only; --all adds the slow ones: the thread sanitizer, the fuzzers, the mutants.
 . "$(dirname "$0")/setup.sh"
-all=no
+all=no quick=no
 for argument; do
   case "$argument" in
     --all) all=yes ;;
+    --quick) quick=yes ;;
     -h|--help) sed -n '4,6p' "$0"; exit 0 ;;
-    *) echo "test.sh: unknown argument '$argument' (--all)" >&2; exit 2 ;;
+    *) echo "test.sh: unknown argument '$argument' (--quick, --all)" >&2; exit 2 ;;
   esac
 done
 start=$SECONDS
 configure build
 build build
 nvrtc build
+if [ $quick = yes ]; then
+  ctest --test-dir build --output-on-failure -j "$jobs" -L 'quick|unit'
+  exit
+fi
 ctest --test-dir build --output-on-failure -j "$jobs" -LE slow
 tools/isa-check.sh
 

@@ -354,8 +354,7 @@ def LowerLinearsPass : Pass<"moe-lower-linears", "::mlir::func::FuncOp"> {
 def LowerCountsPass : Pass<"moe-lower-counts", "::mlir::func::FuncOp"> {
   let summary = "turns counts of slots into sums over slots";
   let description = [{
-    Afterwards no `moe.count` is left: each is a `linalg.generic` that adds 1
-    for every slot of an expert.
+    Afterwards no `moe.count` is left: each is a `linalg.generic` that adds 1 for every slot of an expert.
 
     Before:
     ```mlir
@@ -370,10 +369,8 @@ def LowerCountsPass : Pass<"moe-lower-counts", "::mlir::func::FuncOp"> {
       %empty = tensor.empty() : tensor<8xi32>
       %zero = arith.constant 0 : i32
       %zeros = linalg.fill ins(%zero : i32) outs(%empty : tensor<8xi32>) -> tensor<8xi32>
-      %c = linalg.generic {
-          indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0)>],
-          iterator_types = ["parallel", "reduction", "reduction"]}
-          ins(%ids : tensor<?x2xi32>) outs(%zeros : tensor<8xi32>) {
+      %c = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0)>],
+          iterator_types = ["parallel", "reduction", "reduction"]} ins(%ids : tensor<?x2xi32>) outs(%zeros : tensor<8xi32>) {
       ^bb0(%id: i32, %sum: i32):
         %index = linalg.index 0 : index
         %expert = arith.index_cast %index : index to i32

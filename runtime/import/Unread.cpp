@@ -15,7 +15,7 @@
 #include "moe/dialect/MoeOps.h"
 #include "moe/dialect/semantics/TensorPattern.h"
 #include "moe/runtime/import/Import.h"
-#include "moe/runtime/import/Locate.h"
+#include "moe/runtime/import/Resolver.h"
 
 #include <map>
 #include <set>
@@ -47,20 +47,10 @@ static std::string patternOf(std::string_view name) {
 Result<std::vector<std::string>>
 import::unreadTensors(mlir::ModuleOp module, const std::string &folder,
                       int64_t layer) {
-  Result<core::Checkpoint> checkpoint = core::Checkpoint::open(folder);
-  if (!checkpoint)
-    return checkpoint.takeError();
-  Result<Config> config = Config::read(folder, *checkpoint);
-  if (!config)
-    return config.takeError();
-  Result<const Family *> family = config->family();
-  if (!family)
-    return family.takeError();
-  Result<std::vector<LayerPlace>> layers =
-      locateLayers(**family, *config, *checkpoint);
-  if (!layers)
-    return layers.takeError();
-  Result<LayerPlace> place = chooseLayer(*layers, layer, folder);
+  Result<Source> source = Source::open(folder);
+  if (!source)
+    return source.takeError();
+  Result<LayerPlace> place = chooseLayer(source->layers, layer, folder);
   if (!place)
     return place.takeError();
 
@@ -68,10 +58,10 @@ import::unreadTensors(mlir::ModuleOp module, const std::string &folder,
   std::set<std::string> read;
   std::set<std::string_view> members;
   for (auto param : module.getOps<ParamOp>()) {
-    SourceAttr source = param.getSourceAttr();
-    if (!source)
+    SourceAttr from = param.getSourceAttr();
+    if (!from)
       continue;
-    std::string_view pattern = source.getPattern().getValue();
+    std::string_view pattern = from.getPattern().getValue();
     const bool numbered = semantics::isPerExpert(pattern);
     auto type = cast<mlir::RankedTensorType>(param.getType());
     const int64_t count = numbered ? type.getDimSize(0) : 1;
@@ -85,7 +75,7 @@ import::unreadTensors(mlir::ModuleOp module, const std::string &folder,
   const bool wholeLayer =
       prefix.find_last_of("0123456789") == prefix.size() - 2;
   std::map<std::string, int64_t> found;
-  for (const std::string &name : checkpoint->names())
+  for (const std::string &name : source->checkpoint.names())
     if (name.starts_with(prefix) && !read.contains(name) &&
         (!wholeLayer || members.contains(memberOf(name, prefix.size()))))
       ++found[patternOf(name)];
