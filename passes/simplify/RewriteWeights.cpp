@@ -67,7 +67,7 @@ static Sign signOfScore(RouteOp op) {
   case ScoreFn::Sigmoid:
   case ScoreFn::SqrtSoftplus:
     return Sign::Positive; // 0 in f32 where the logit is below -103
-  default: // a score that is not known to be positive
+  default:                 // a score that is not known to be positive
     return Sign::Unknown;
   }
 }
