@@ -21,6 +21,7 @@ using namespace moe::cpu;
 
 PackShape::PackShape(PackedType type) {
   RankedTensorType tensor = type.getTensors().front();
+  element = tensor.getElementType();
   const int64_t rank = tensor.getRank();
   experts = rank == 3 ? tensor.getDimSize(0) : 1;
   columnsTotal = tensor.getDimSize(rank - 2);
@@ -31,8 +32,7 @@ PackShape::PackShape(PackedType type) {
   interleave = layout.getInterleave();
   depthPadded = llvm::alignTo(depth, layout.getDepthMultiple());
   panels = std::max<int64_t>(llvm::divideCeil(columnsTotal, columns), 1);
-  panelBytes =
-      depthPadded * sides * columns * (tensor.getElementTypeBitWidth() / 8);
+  panelBytes = depthPadded * sides * columns * elementBytes();
   expertBytes = type.getLayout().getBytesPerExpert(type.getTensors());
 }
 

@@ -16,6 +16,7 @@
 
 #include "moe/codegen/cpu/MoeCpuDialect.h"
 #include "moe/codegen/leaf/KernelClass.h"
+#include "moe/codegen/leaf/LeafBuilder.h"
 
 namespace moe::cpu {
 
@@ -34,10 +35,15 @@ std::string whyUnsupported(mlir::Operation *op);
 
 /// The panels of packed weights, in elements and bytes.
 struct PackShape {
+  mlir::Type element;
   int64_t experts, columnsTotal, depth, sides;
   int64_t interleave, depthPadded; ///< k of a word; k with the zeros behind
   int64_t columns, panels, panelBytes, expertBytes;
   explicit PackShape(PackedType type);
+
+  int64_t elementBytes() const { return leaf::byteWidth(element); }
+  int64_t wordBytes() const { return interleave * elementBytes(); }
+  int64_t words() const { return depthPadded / interleave; }
 };
 
 } // namespace moe::cpu
