@@ -14,10 +14,16 @@
 #include "LoweredKernels.h"
 
 #include "moe/codegen/cpu/CpuTargets.h"
+#include "moe/codegen/cpu/MoeCpuDialect.h"
+#include "moe/codegen/cpu/Reduction.h"
+#include "moe/dialect/MoeOps.h"
+
+#include "mlir/Parser/Parser.h"
 
 #include "gtest/gtest.h"
 
 #include <map>
+#include <regex>
 #include <sstream>
 
 using namespace moe;
@@ -238,5 +244,193 @@ TEST(AssemblyTest, AmxLoopsHoldTileProductsAndNoSpills) {
     ++configurations;
   EXPECT_EQ(configurations, 3u);
 }
+
+//===----------------------------------------------------------------------===//
+// What plans pick
+//===----------------------------------------------------------------------===//
+
+struct Planned {
+  const char *target;
+  const char *rows, *weight; ///< element types
+  int64_t sides, depth;
+
+  friend void PrintTo(const Planned &p, std::ostream *out) {
+    *out << p.target << " " << p.rows << " by " << p.weight << ", " << p.sides
+         << " sides, depth " << p.depth;
+  }
+};
+
+/// A matmul of 1024 columns by the plan that the target chooses for it.
+struct PlannedKernel {
+  std::string text, reduction;
+  int64_t rows = 0; ///< of the largest block
+};
+
+PlannedKernel planned(const Planned &p) {
+  constexpr int64_t columns = 1024;
+  KernelContext context;
+  loadKernelDialects(*context.context);
+  const std::string k = std::to_string(p.depth), n = std::to_string(columns);
+  const std::string x = "tensor<?x" + k + "x" + p.rows + ">";
+  const std::string y = "tensor<?x" + n + "xf32>";
+  const std::string shape = n + "x" + k + "x" + p.weight;
+  const bool two = p.sides == 2;
+  auto matmul = [&](const std::string &w, const std::string &plan) {
+    // Packed weights are one operand, whatever is inside.
+    const bool both = two && plan.empty();
+    return "  %y = moe.grouped_matmul lhs(%x) rhs(%w" +
+           std::string(both ? ", %w" : "") + ") acc f32 {\n  ^bb0(%a: f32" +
+           (two ? ", %b: f32" : "") + "):\n    moe.yield %a : f32\n  }" + plan +
+           " : (" + x + ", " + w + (both ? ", " + w : "") + ") -> " + y + "\n";
+  };
+  const std::string plain = "tensor<" + shape + ">";
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(
+      "module attributes {moe.target = #moe_cpu.target<name = \"" +
+          std::string(p.target) + "\">} {\nfunc.func @f(%x: " + x +
+          ", %w: " + plain + ") -> " + y + " {\n" + matmul(plain, "") +
+          "  return %y : " + y + "\n}\n}\n",
+      context.context.get());
+  PlannedKernel kernel;
+  if (!module)
+    return kernel;
+  cpu::MatmulAttr plan;
+  module->walk([&](GroupedMatmulOp op) {
+    plan = mlir::cast<cpu::MatmulAttr>(
+        cpu::getTarget(op).choosePlan(op, 1, 1024).plan);
+  });
+  auto str = [](mlir::Attribute value) {
+    std::string text;
+    llvm::raw_string_ostream(text) << value;
+    return text;
+  };
+  const std::string packed = "!moe.packed<" + str(plan.getWeightLayout()) +
+                             ", " + shape + (two ? ", " + shape : "") + ">";
+  kernel.text =
+      "moe_exec.kernel @k(%x: " + x + ", %w: " + packed + ") -> " + y +
+      " attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> "
+      "(d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>]} {\n" +
+      matmul(packed, " {moe.plan = " + str(plan) + "}") +
+      "  moe_exec.return %y : " + y + "\n}\n";
+  kernel.reduction = plan.getReduction().str();
+  kernel.rows = plan.getRows();
+  return kernel;
+}
+
+/// "tile_fma_bf16_4x2x8_s1_p8192" as numbers.
+struct TileName {
+  int64_t rows, vectors, lanes, streams;
+};
+std::optional<TileName> tileName(const std::string &name) {
+  static const std::regex form("tile_.*_(\\d+)x(\\d+)x(\\d+)_s(\\d+)_p.*");
+  std::smatch found;
+  if (!std::regex_match(name, found, form))
+    return std::nullopt;
+  return TileName{std::stol(found[1]), std::stol(found[2]), std::stol(found[3]),
+                  std::stol(found[4])};
+}
+
+class PlannedLoopsTest : public testing::TestWithParam<Planned> {};
+
+/// For each level, reduction, weight type, gated or not, and every number of
+/// rows that a block may have: a multiply-add for each sum, nothing on the
+/// stack, no call.
+TEST_P(PlannedLoopsTest, HoldMultiplyAddsAndNoSpills) {
+  const Planned &p = GetParam();
+  const PlannedKernel kernel = planned(p);
+  ASSERT_FALSE(kernel.text.empty());
+  LoweredKernels kernels(kernel.text, p.target, /*load=*/false);
+  ASSERT_TRUE(kernels.errors.empty()) << kernels.errors.front() << kernel.text;
+  const std::string text =
+      emitText(kernels.leaves, p.target, cpu::EmitKind::Assembly);
+  const bool arm = std::string(p.target) == "aarch64";
+  const bool sse = std::string(p.target) == "x86-64-v2";
+  const bool tiles = kernel.reduction == "amx_bf16";
+  const std::string product = tiles                            ? "tdpbf16ps"
+                              : kernel.reduction == "dot_bf16" ? "vdpbf16ps"
+                              : arm                            ? "fmla"
+                              : sse                            ? "mulps"
+                                                               : "vfmadd";
+  size_t functions = 0;
+  for (auto &[name, list] : innermostLoops(text)) {
+    const std::optional<TileName> tile = tileName(name);
+    if (!tile)
+      continue;
+    ++functions;
+    const int64_t sums = tiles ? (tile->rows + 15) / 16 * tile->vectors
+                               : tile->rows * tile->vectors;
+    size_t most = 0;
+    for (const Loop &loop : list) {
+      const size_t products = count(loop, {product});
+      most = std::max(most, products);
+      EXPECT_EQ(products % sums, 0u) << name << testing::PrintToString(loop);
+      EXPECT_EQ(count(loop, {"call"}) + count(loop, {"\tbl\t"}), 0u) << name;
+      // SSE overwrites an operand of each op, and widening takes registers: a
+      // sum of eight may wait on the stack.
+      const bool mayWait = sse && std::string(p.weight) != "f32";
+      EXPECT_LE(count(loop, {arm ? "[sp" : "rsp"}), mayWait ? products / 8 : 0)
+          << name << " spills:\n"
+          << testing::PrintToString(loop);
+      EXPECT_EQ(count(loop, {"ldtilecfg"}) + count(loop, {"tilestored"}) +
+                    count(loop, {"tilezero"}),
+                0u)
+          << name;
+      if (tiles) {
+        EXPECT_EQ(count(loop, {"tileloadd"}),
+                  static_cast<size_t>((tile->rows + 15) / 16) +
+                      products * 16 / ((tile->rows + 15) / 16 * 16))
+            << name;
+      }
+    }
+    EXPECT_GE(most, static_cast<size_t>(sums * tile->streams)) << name;
+  }
+  // One for each number of rows; of tiles, one for each that rows are filled
+  // up to.
+  EXPECT_EQ(functions, static_cast<size_t>(tiles ? 3 : kernel.rows));
+  if (tiles) {
+    size_t configurations = 0;
+    for (size_t at = text.find("ldtilecfg"); at != std::string::npos;
+         at = text.find("ldtilecfg", at + 1))
+      ++configurations;
+    EXPECT_EQ(configurations, functions);
+  }
+}
+
+std::vector<Planned> everyPlan() {
+  std::vector<Planned> all;
+  for (const char *target :
+       {"x86-64-v2", "x86-64-v3", "x86-64-v4", "x86-64-v4+avx512_bf16",
+        "sapphirerapids", "aarch64"})
+    for (const char *rows : {"f32", "bf16"})
+      for (const char *weight : {"f32", "bf16", "f16"})
+        for (int64_t sides : {1, 2})
+          for (int64_t depth : {100, 512}) {
+            const bool f16 = std::string(weight) == "f16";
+            // Without an instruction for it, widening f16 takes registers of
+            // its own.
+            if (f16 && std::string(target) == "x86-64-v2")
+              continue;
+            // Rows are widened as they are packed: only where both are bf16
+            // do their types make another loop.
+            const bool pairs = std::string(rows) == "bf16";
+            if (pairs && std::string(weight) != "bf16")
+              continue;
+            all.push_back({target, rows, weight, sides, depth});
+          }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, PlannedLoopsTest,
+                         testing::ValuesIn(everyPlan()),
+                         [](const testing::TestParamInfo<Planned> &info) {
+                           const Planned &p = info.param;
+                           std::string name = std::string(p.target) + "_" +
+                                              p.rows + "_" + p.weight + "_" +
+                                              std::to_string(p.sides) + "_" +
+                                              std::to_string(p.depth);
+                           for (char &c : name)
+                             c = isalnum(static_cast<unsigned char>(c)) ? c
+                                                                        : '_';
+                           return name;
+                         });
 
 } // namespace
