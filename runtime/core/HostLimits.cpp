@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <sys/mman.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -103,6 +104,44 @@ avx512Bf16Loop(uint32_t seed) {
   keep(total);
   return 2.0 * 2 * kSteps * kChains * 16;
 }
+/// Two tiles of rows, two of columns and their four sums: all registers.
+__attribute__((target("amx-tile,amx-bf16"))) static double
+amxBf16Loop(uint32_t seed) {
+  struct alignas(64) {
+    uint8_t palette = 1, start = 0, reserved[14] = {};
+    uint16_t rowBytes[16] = {};
+    uint8_t rows[16] = {};
+  } shapes;
+  for (int tile = 0; tile < 8; ++tile) {
+    shapes.rowBytes[tile] = 64;
+    shapes.rows[tile] = 16;
+  }
+  alignas(64) uint16_t words[16 * 32];
+  for (uint32_t i = 0; i < std::size(words); ++i)
+    words[i] = static_cast<uint16_t>(0x3f00u + ((seed + i * 37u) & 0x7f));
+  _tile_loadconfig(&shapes);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_loadd(4, words, 64);
+  _tile_loadd(5, words, 64);
+  _tile_loadd(6, words, 64);
+  _tile_loadd(7, words, 64);
+  // A product takes 16 cycles, as long as 32 vector instructions.
+  constexpr int64_t steps = kSteps * kChains / 32 / 4;
+  for (int64_t s = 0; s < steps; ++s) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  alignas(64) float sums[16 * 16];
+  _tile_stored(3, sums, 64);
+  _tile_release();
+  keep(sums[0]);
+  return 2.0 * 4 * steps * 16 * 16 * 32;
+}
 #endif
 
 /// The loops this host can run, for f32 and for bf16 weights.
@@ -119,6 +158,8 @@ static ComputeLoop f32Loop() {
 static ComputeLoop bf16Loop() {
 #if defined(__x86_64__)
   const abi::CpuFeatures &host = hostCpu().features;
+  if (host.has(abi::CpuFeature::AmxTile) && host.has(abi::CpuFeature::AmxBf16))
+    return amxBf16Loop;
   if (host.has(abi::CpuFeature::Avx512vl) &&
       host.has(abi::CpuFeature::Avx512Bf16))
     return avx512Bf16Loop;
