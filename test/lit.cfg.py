@@ -21,7 +21,8 @@ config.environment["PATH"] = os.path.pathsep.join(
 )
 # Tests share no cache with the user's.
 config.environment["MOE_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
-for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+# A level of the CPU for all tests that do not choose their own (MOE_ISA).
+for name in ("MOE_ISA", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
@@ -41,6 +42,6 @@ try:
 except importlib.metadata.PackageNotFoundError:
     pass
 
-# The simulator runs CUDA kernels on x86-64.
-if os.path.exists(os.path.join(config.moe_build_dir, "lib", "libmoe_cudasim.so")):
+# The simulator runs CUDA kernels on x86-64; a level of the CPU changes none.
+if not os.environ.get("MOE_ISA") and os.path.exists(os.path.join(config.moe_build_dir, "lib", "libmoe_cudasim.so")):
     config.available_features.add("cudasim")

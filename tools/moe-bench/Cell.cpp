@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 using namespace moe;
@@ -34,13 +35,67 @@ static double milliseconds() {
       .count();
 }
 
-static Status compile(BenchLayer &layer, const BenchOptions &options) {
+moe_source BenchLayer::source() const {
   moe_source source{};
   source.size = sizeof source;
-  source.kind = MOE_FROM_SPEC;
-  source.data = layer.spec.c_str();
-  source.name = layer.model->name.data();
+  source.kind = path.empty() ? MOE_FROM_SPEC : MOE_FROM_PATH;
+  source.data = path.empty() ? spec.c_str() : path.c_str();
+  source.name = model.name.data();
   source.override_ids = 1;
+  if (!path.empty()) {
+    source.dtype = dtype.c_str();
+    source.has_layer = layer.has_value();
+    source.layer = layer.value_or(0);
+  }
+  return source;
+}
+
+/// The sizes of a layer that is no row of the table, from its outputs and from
+/// the tensors that its parameters are made of.
+static Status measure(BenchLayer &layer, const nlohmann::json &info) {
+  Model &model = layer.model;
+  auto last = [](const std::vector<Signature::Value> &values,
+                 std::string_view name) {
+    for (const Signature::Value &value : values)
+      if (value.name == name && value.sizes.size() == 2)
+        return value.sizes[1];
+    return int64_t(0);
+  };
+  model.hiddenSize = last(layer.signature.inputs, "hidden_states");
+  model.topK = last(layer.signature.outputs, "topk_ids");
+  model.numExperts = last(layer.signature.outputs, "router_logits");
+  if (model.hiddenSize < 1 || model.topK < 1 || model.numExperts < 1)
+    return Error(ErrorId::UsageInvalid,
+                 "moe-bench: '" + std::string(model.name) +
+                     "' is no layer with an input hidden_states [T, H] and "
+                     "outputs topk_ids [T, K] and router_logits [T, E], as "
+                     "moe-import writes it");
+  layer.numExperts = model.numExperts;
+  double experts = 0, others = 0; // elements
+  for (const nlohmann::json &param : info.at("params"))
+    for (const nlohmann::json &source : param.at("sources")) {
+      const auto shape = source.at("shape").get<std::vector<int64_t>>();
+      const bool each =
+          source.at("name").get<std::string>().find("{e}") != std::string::npos;
+      const bool all = shape.size() == 3 && shape[0] == model.numExperts;
+      double elements = each ? static_cast<double>(model.numExperts) : 1;
+      for (int64_t size : shape)
+        elements *= static_cast<double>(size);
+      (each || all ? experts : others) += elements;
+      if (each || all)
+        layer.elementBytes = source.at("dtype") == "f32" ? 4 : 2;
+    }
+  const auto column = static_cast<double>(3 * model.hiddenSize);
+  const double router = static_cast<double>(model.numExperts) / 3;
+  model.intermediateSize = static_cast<int64_t>(
+      experts / column / static_cast<double>(model.numExperts) + 0.5);
+  model.sharedSize =
+      static_cast<int64_t>(std::max(others / column - router, 0.0) + 0.5);
+  return Status::ok();
+}
+
+static Status compile(BenchLayer &layer, const BenchOptions &options) {
+  moe_source source = layer.source();
   if (!options.package.empty()) {
     source.kind = MOE_FROM_PATH;
     source.data = source.name = options.package.c_str();
@@ -70,7 +125,7 @@ static Status compile(BenchLayer &layer, const BenchOptions &options) {
   auto info = nlohmann::json::parse(view(text));
   layer.isa = info.at("target").get<std::string>();
   layer.weightBytes = info.at("weight_bytes").get<uint64_t>();
-  return Status::ok();
+  return layer.path.empty() ? Status::ok() : measure(layer, info);
 }
 
 static Status bindCopies(BenchLayer &layer, const BenchOptions &options) {
@@ -82,7 +137,7 @@ static Status bindCopies(BenchLayer &layer, const BenchOptions &options) {
   uint64_t room = core::os::availableBytes();
   if (!options.executor.cuda && wanted * bytes > room / 10 * 9)
     return Error(ErrorId::OutOfMemory,
-                 std::string(layer.model->name) + " in " + options.dtype +
+                 std::string(layer.model.name) + " in " + options.dtype +
                      " needs " + std::to_string(wanted * bytes >> 20) +
                      " MiB for its weights, " + std::to_string(room >> 20) +
                      " MiB are free: give --experts=N for a slice of it");
@@ -111,9 +166,22 @@ static Status bindCopies(BenchLayer &layer, const BenchOptions &options) {
 Result<BenchLayer> tools::compileLayer(const Model &model,
                                        const BenchOptions &options) {
   BenchLayer layer;
-  layer.model = &model;
-  layer.numExperts = options.experts ? options.experts : model.numExperts;
-  layer.spec = model.spec(options.dtype, options.experts);
+  layer.model = model;
+  layer.dtype = options.dtype;
+  if (options.config.empty()) {
+    layer.numExperts = options.experts ? options.experts : model.numExperts;
+    layer.spec = model.spec(options.dtype, options.experts);
+    layer.elementBytes = static_cast<int64_t>(
+        core::byteSize(*core::dtypeFromName(options.dtype)));
+  } else {
+    // A configuration is what its folder holds.
+    std::filesystem::path path(options.config);
+    layer.path =
+        path.filename() == "config.json"
+            ? (path.has_parent_path() ? path.parent_path() : ".").string()
+            : options.config;
+    layer.layer = options.layer;
+  }
   if (Status status = compile(layer, options); !status)
     return status.takeError();
   return layer;
@@ -149,7 +217,7 @@ struct Setup {
 static Result<Setup> setUp(BenchLayer &layer, int64_t tokens,
                            const BenchOptions &options) {
   Setup setup;
-  const Model &model = *layer.model;
+  const Model &model = layer.model;
   DType dtype = *core::dtypeFromName(options.dtype);
   core::Tensor x =
       randomTensor(dtype, {tokens, model.hiddenSize}, 7, "hidden_states");
@@ -216,10 +284,9 @@ Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
   cell.tokens = tokens;
   cell.msMin = times.front();
   cell.msMedian = times[times.size() / 2];
-  const Model &model = *layer.model;
+  const Model &model = layer.model;
   cell.flops = model.flops(tokens);
-  cell.bytes =
-      model.bytes(setup.touched, static_cast<int64_t>(core::byteSize(dtype)));
+  cell.bytes = model.bytes(setup.touched, layer.elementBytes);
   cell.limitGflops = runner.gflops(dtype);
   cell.limitGbps = runner.gbps();
   // A limit that is not known limits nothing.
@@ -246,12 +313,20 @@ Result<Cell> tools::measureCell(BenchLayer &layer, int64_t tokens,
     cell.relErr = *error;
   else if (error.error().id != ErrorId::CompilerAbsent)
     return error.takeError();
-  if (options.naive) {
-    const core::Tensor *ids = setup.inputs[0].find("override_ids");
-    auto *first = static_cast<const int32_t *>(ids->data());
-    cell.baselineMs = measureNaive(model, layer.numExperts,
-                                   {first, first + ids->numElements()}, tokens,
-                                   options.threads);
+  if (options.baseline == Baseline::None)
+    return cell;
+  const core::Tensor *tensor = setup.inputs[0].find("override_ids");
+  auto *first = static_cast<const int32_t *>(tensor->data());
+  const Picks ids(first, first + tensor->numElements());
+  if (options.baseline == Baseline::Naive) {
+    cell.baselineMs =
+        measureNaive(model, layer.numExperts, ids, tokens, options.threads);
+    return cell;
   }
+  Result<double> apart =
+      measurePerLayer(model, layer.numExperts, ids, tokens, options);
+  if (!apart)
+    return apart.takeError();
+  cell.baselineMs = *apart;
   return cell;
 }

@@ -22,25 +22,39 @@
 
 namespace moe::tools {
 
+/// What is timed beside a layer.
+enum class Baseline {
+  None,
+  Naive,   ///< plain loops (Naive.cpp)
+  PerLayer ///< each expert by itself (PerLayer.cpp)
+};
+
 struct BenchOptions {
   std::string dtype = "f32";
-  std::string routingName = "uniform";
+  std::string routingName = "uniform", baselineName;
   RoutingKind routing = RoutingKind::Uniform;
   uint32_t threads = 2;
   int64_t experts = 0; ///< 0: the model's
-  bool naive = false;
+  Baseline baseline = Baseline::None;
   double seconds = 1.0; ///< spent on timing a cell, at least
   ExecutorChoice executor;
   std::string executorName = "cpu";
   std::string target;  ///< empty: this machine
   std::string package; ///< a file with the layer; empty: it is compiled
+  /// A checkpoint's configuration, or IR, instead of a model of the table.
+  std::string config;
+  std::optional<int64_t> layer; ///< of the configuration
 };
 
 /// A layer that is compiled and bound, as often as it takes to keep its weights
 /// out of the caches.
 struct BenchLayer {
-  const Model *model = nullptr;
-  std::string spec;
+  Model model;
+  std::string spec;  ///< a layer as JSON; empty: it is at `path`
+  std::string path;  ///< what --config stands for
+  std::string dtype; ///< of activations
+  std::optional<int64_t> layer;
+  int64_t elementBytes = 4; ///< of weights
   int64_t numExperts = 0;
   Program program;
   std::vector<Bound> copies;
@@ -48,6 +62,9 @@ struct BenchLayer {
   std::string isa, device;
   double compileMs = 0, bindMs = 0;
   uint64_t weightBytes = 0;
+
+  /// What is compiled and interpreted, with routing as an input. Borrows.
+  moe_source source() const;
 };
 
 struct Cell {
@@ -59,6 +76,8 @@ struct Cell {
   /// None where there is no compiler, which has the interpreter.
   std::optional<double> relErr;
   std::optional<double> baselineMs;
+  /// Best time over that of balanced routing in the same run.
+  std::optional<double> timesBalanced;
   std::string kernels;
 };
 
@@ -78,10 +97,16 @@ core::Result<Cell> measureCell(BenchLayer &layer, int64_t tokens,
 core::Result<double> sampleError(BenchLayer &layer, const HostTensors &inputs,
                                  const HostTensors &results);
 
+/// Picks of one routing, as Routing.h makes them.
+using Picks = std::vector<int32_t>;
+
+/// ms of one pass over the routed experts, each a dense layer of its own.
+core::Result<double> measurePerLayer(const Model &model, int64_t numExperts,
+                                     const Picks &ids, int64_t tokens,
+                                     const BenchOptions &options);
 /// ms of one pass of plain loops over the same work (see Naive.cpp).
-double measureNaive(const Model &model, int64_t numExperts,
-                    const std::vector<int32_t> &ids, int64_t tokens,
-                    uint32_t threads);
+double measureNaive(const Model &model, int64_t numExperts, const Picks &ids,
+                    int64_t tokens, uint32_t threads);
 
 } // namespace moe::tools
 

@@ -33,8 +33,7 @@ static void multiply(const float *row, const float *weight, float *out,
 }
 
 double tools::measureNaive(const Model &model, int64_t numExperts,
-                           const std::vector<int32_t> &ids, int64_t tokens,
-                           uint32_t threads) {
+                           const Picks &ids, int64_t tokens, uint32_t threads) {
   int64_t h = model.hiddenSize, n = model.intermediateSize, k = model.topK;
   bool gated = model.matrices() == 3;
   // One expert's weights serve all: a loop nest this slow is not bound by

@@ -46,11 +46,7 @@ Result<double> tools::sampleError(BenchLayer &layer, const HostTensors &inputs,
   HostTensors sample;
   for (const core::NamedTensor &each : inputs.all())
     sample.add(each.name, takeRows(each.tensor, count, step));
-  moe_source source{};
-  source.size = sizeof source;
-  source.kind = MOE_FROM_SPEC;
-  source.data = layer.spec.c_str();
-  source.override_ids = 1;
+  const moe_source source = layer.source();
   moe_weights weights{};
   weights.size = sizeof weights;
   weights.kind = MOE_WEIGHTS_RANDOM;

@@ -28,10 +28,17 @@ static constexpr Flag kFlags[] = {
      "dense-llama-70b, odd-160"},
     {"tokens", "T[,T...]", "token counts; default: 1,16,256"},
     {"dtype", "f32|bf16", "of weights and activations; default: f32"},
-    {"routing", "KIND", "uniform (default), balanced, zipf, hot, one, empty"},
+    {"config", "FILE",
+     "a config.json, a checkpoint's folder or IR instead of a model's name"},
+    {"layer", "N", "of --config, where there are several MoE layers"},
+    {"routing", "KIND[,KIND...]",
+     "uniform (default), balanced, zipf, hot, one, empty; after balanced, "
+     "others are compared with it"},
     {"threads", "N", "default: MOE_NUM_THREADS, else all physical cores"},
     {"experts", "N", "bench a slice of the experts"},
-    {"baseline", "naive", "time plain loops beside it"},
+    {"baseline", "NAME",
+     "time beside it: naive, plain loops; perlayer, every expert as a dense "
+     "layer of its own, by the same kernels"},
     {"seconds", "S", "spent on timing a cell, at least; default: 1"},
     {"executor", "NAME", "cpu (the default), cuda or cuda-sim"},
     {"target", "T", "what to compile for; default: this CPU or GPU"},
@@ -42,7 +49,7 @@ static constexpr Flag kFlags[] = {
     {"host", "", "print this host's features and limits and stop"},
 };
 static constexpr Tool kTool{
-    "moe-bench", "--model=NAME [flags]",
+    "moe-bench", "--model=NAME|--config=FILE [flags]",
     "Times whole MoE layers, router included, with random weights, against "
     "limits that are measured in the same run.",
     kFlags};
@@ -62,10 +69,24 @@ static Result<std::vector<int64_t>> parseTokens(const std::string &list) {
   return tokens;
 }
 
+static Result<std::vector<std::string>> parseRoutings(const std::string &list) {
+  std::vector<std::string> names;
+  std::istringstream stream(list);
+  for (std::string item; std::getline(stream, item, ',');) {
+    Result<RoutingKind> kind = parseRouting(item);
+    if (!kind)
+      return kind.takeError();
+    names.push_back(item);
+  }
+  if (names.empty())
+    return parseRouting(list).takeError();
+  return names;
+}
+
 static nlohmann::ordered_json toJson(const BenchLayer &layer, const Cell &cell,
                                      const BenchOptions &options) {
   nlohmann::ordered_json json;
-  json["model"] = layer.model->name;
+  json["model"] = layer.model.name;
   json["dtype"] = options.dtype;
   json["tokens"] = cell.tokens;
   json["routing"] = options.routingName;
@@ -96,6 +117,12 @@ static nlohmann::ordered_json toJson(const BenchLayer &layer, const Cell &cell,
   json["baseline_ms"] = nullptr;
   if (cell.baselineMs)
     json["baseline_ms"] = *cell.baselineMs;
+  json["baseline"] = nullptr;
+  if (cell.baselineMs)
+    json["baseline"] = options.baselineName;
+  json["times_balanced"] = nullptr;
+  if (cell.timesBalanced)
+    json["times_balanced"] = *cell.timesBalanced;
   json["kernels"] = cell.kernels;
   return json;
 }
@@ -104,15 +131,18 @@ static void print(const BenchLayer &layer, const Cell &cell,
                   const BenchOptions &options) {
   std::printf("%-16s %-5s T=%-5lld %9.3f ms (median %.3f)  %6.1f GFLOP/s  "
               "%5.1f GB/s  %5.1f %% of the bound (%.0f GFLOP/s, %.1f GB/s)",
-              layer.model->name.data(), options.dtype.c_str(),
+              layer.model.name.data(), options.dtype.c_str(),
               static_cast<long long>(cell.tokens), cell.msMin, cell.msMedian,
               cell.flops / cell.msMin / 1e6, cell.bytes / cell.msMin / 1e6,
               100 * cell.fraction, cell.limitGflops, cell.limitGbps);
   if (cell.relErr)
     std::printf("  error %.1e", *cell.relErr);
   if (cell.baselineMs)
-    std::printf("  naive %.1f ms (%.1fx)", *cell.baselineMs,
-                *cell.baselineMs / cell.msMin);
+    std::printf("  %s %.1f ms (%.1fx)", options.baselineName.c_str(),
+                *cell.baselineMs, *cell.baselineMs / cell.msMin);
+  if (cell.timesBalanced)
+    std::printf("  %s %.2fx balanced", options.routingName.c_str(),
+                *cell.timesBalanced);
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -139,9 +169,14 @@ static Status runBench(const CommandLine &line) {
   Result<double> seconds = line.getDouble("seconds", 1.0);
   Result<std::vector<int64_t>> tokens =
       parseTokens(line.get("tokens", "1,16,256"));
-  options.routingName = line.get("routing", "uniform");
-  Result<RoutingKind> routing = parseRouting(options.routingName);
-  Result<const Model *> model = findModel(line.get("model", ""));
+  Result<std::vector<std::string>> routings =
+      parseRoutings(line.get("routing", "uniform"));
+  options.config = line.get("config", "");
+  Model configured{};
+  configured.name = options.config;
+  Result<const Model *> model = options.config.empty()
+                                    ? findModel(line.get("model", ""))
+                                    : Result<const Model *>(&configured);
   options.dtype = line.get("dtype", "f32");
   if (line.has("host")) {
     ThreadPool pool;
@@ -155,27 +190,43 @@ static Status runBench(const CommandLine &line) {
                 limits.gbps());
     return Status::ok();
   }
-  if (!given || !experts || !seconds || !tokens || !routing || !model)
-    return !given     ? given.takeError()
-           : !experts ? experts.takeError()
-           : !seconds ? seconds.takeError()
-           : !tokens  ? tokens.takeError()
-           : !routing ? routing.takeError()
-                      : model.takeError();
+  if (!given || !experts || !seconds || !tokens || !routings || !model)
+    return !given      ? given.takeError()
+           : !experts  ? experts.takeError()
+           : !seconds  ? seconds.takeError()
+           : !tokens   ? tokens.takeError()
+           : !routings ? routings.takeError()
+                       : model.takeError();
   if (options.dtype != "f32" && options.dtype != "bf16")
     return Error(ErrorId::UsageInvalid, "moe-bench: --dtype expects f32 or "
                                         "bf16, got " +
                                             quote(options.dtype));
-  std::string baseline = line.get("baseline", "");
-  if (!baseline.empty() && baseline != "naive")
-    return Error(ErrorId::UsageInvalid, "moe-bench: --baseline expects naive, "
-                                        "got " +
-                                            quote(baseline));
+  options.baselineName = line.get("baseline", "");
+  const std::string &baseline = options.baselineName;
+  if (!baseline.empty() && baseline != "naive" && baseline != "perlayer")
+    return Error(ErrorId::UsageInvalid,
+                 "moe-bench: --baseline expects naive or perlayer, got " +
+                     quote(baseline));
+  // Both know gated experts and plain ones, and no others.
+  for (const char *flag : {"model", "baseline", "experts"})
+    if (!options.config.empty() && line.has(flag))
+      return Error(ErrorId::UsageInvalid, "moe-bench: --" + std::string(flag) +
+                                              " does not go with --config");
+  if (line.has("layer")) {
+    Result<int64_t> layer = line.getInt("layer", 0, 0, 1 << 20);
+    if (!layer)
+      return layer.takeError();
+    if (options.config.empty())
+      return Error(ErrorId::UsageInvalid,
+                   "moe-bench: --layer is one of a --config");
+    options.layer = *layer;
+  }
   options.threads = static_cast<uint32_t>(*given);
   options.experts = *experts;
   options.seconds = *seconds;
-  options.routing = *routing;
-  options.naive = baseline == "naive";
+  options.baseline = baseline == "naive"      ? Baseline::Naive
+                     : baseline == "perlayer" ? Baseline::PerLayer
+                                              : Baseline::None;
   options.executorName = line.get("executor", "cpu");
   Result<ExecutorChoice> executor = executorFromName(options.executorName);
   if (!executor)
@@ -196,12 +247,21 @@ static Status runBench(const CommandLine &line) {
     limits.emplace(pool.executor(), options.threads);
   nlohmann::ordered_json cells = nlohmann::ordered_json::array();
   for (int64_t count : *tokens) {
-    Result<Cell> cell =
-        measureCell(*layer, count, options, limits ? &*limits : nullptr);
-    if (!cell)
-      return cell.takeError();
-    print(*layer, *cell, options);
-    cells.push_back(toJson(*layer, *cell, options));
+    std::optional<double> balanced;
+    for (const std::string &name : *routings) {
+      options.routingName = name;
+      options.routing = *parseRouting(name);
+      Result<Cell> cell =
+          measureCell(*layer, count, options, limits ? &*limits : nullptr);
+      if (!cell)
+        return cell.takeError();
+      if (options.routing == RoutingKind::Balanced)
+        balanced = cell->msMin;
+      else if (balanced)
+        cell->timesBalanced = cell->msMin / *balanced;
+      print(*layer, *cell, options);
+      cells.push_back(toJson(*layer, *cell, options));
+    }
   }
   if (std::optional<std::string> path = line.get("json"))
     return os::writeFile(*path, cells.dump(2) + "\n");
