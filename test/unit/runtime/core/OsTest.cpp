@@ -19,6 +19,7 @@
 
 #include <csignal>
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -264,6 +265,21 @@ TEST(OsCpuTest, CountsCoresNotThreads) {
   EXPECT_EQ(machine.cores({0, 1, 2}), 3u);
   // A CPU whose topology is hidden counts.
   EXPECT_EQ(machine.cores({0, 77}), 2u);
+}
+
+TEST(OsCpuTest, TheAffinityMaskCounts) {
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu)
+    if (CPU_ISSET(cpu, &all))
+      CPU_SET(cpu, &one);
+  const unsigned before = os::physicalCores();
+  EXPECT_LE(before, static_cast<unsigned>(CPU_COUNT(&all)));
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(os::physicalCores(), 1u);
+  ASSERT_EQ(sched_setaffinity(0, sizeof all, &all), 0);
+  EXPECT_EQ(os::physicalCores(), before);
 }
 
 TEST(OsCpuTest, QuotaOfVersion2) {

@@ -187,6 +187,31 @@ TEST(ThreadPoolTest, SleepsWhenIdle) {
   EXPECT_LT(used, 0.03);
 }
 
+TEST(ThreadPoolTest, MoreThreadsThanCoresCostLittle) {
+  // Processor time, so that others on the machine do not count.
+  ThreadPool pool;
+  std::atomic<uint64_t> sum{0};
+  auto seconds = [&](uint32_t threads) {
+    auto loops = [&](int count) {
+      for (int i = 0; i < count; ++i)
+        pool.executor().run(64, threads,
+                            [&](uint64_t begin, uint64_t end, uint32_t) {
+                              uint64_t x = begin + 1;
+                              for (uint64_t n = (end - begin) * 20000; n; --n)
+                                x = x * 6364136223846793005u + 1;
+                              sum += x;
+                            });
+    };
+    loops(1);
+    std::clock_t before = std::clock();
+    loops(40);
+    return double(std::clock() - before) / CLOCKS_PER_SEC;
+  };
+  const double one = seconds(1);
+  EXPECT_LT(seconds(4 * std::max(std::thread::hardware_concurrency(), 1u)),
+            2 * one);
+}
+
 TEST(ThreadPoolTest, WorkersRoundToNearest) {
   // An application's rounding mode does not reach them.
   std::fesetround(FE_UPWARD);
