@@ -39,7 +39,7 @@ struct RowTile {
 /// A block of a tile: its first row within the tile, its rows, and the rows
 /// that it is computed with.
 struct RowBlock {
-  Value first, rows, height;
+  Value index, first, rows, height;
 };
 
 class MatmulEmitter {
@@ -143,12 +143,12 @@ void MatmulEmitter::forBlocks(const RowTile &tile,
     if (shape.inTiles()) {
       Value first = l.mul(block, amxRows);
       Value rows = l.min(l.sub(tile.count, first), l.i64(amxRows));
-      return body({first, rows, tileHeight(rows)});
+      return body({block, first, rows, tileHeight(rows)});
     }
     Value first = l.add(l.mul(block, tile.small), l.min(block, tile.larger));
     Value one = l.select(l.less(block, tile.larger), l.i64(1), l.i64(0));
     Value rows = l.add(tile.small, one);
-    body({first, rows, rows});
+    body({block, first, rows, rows});
   });
 }
 
@@ -289,10 +289,16 @@ void MatmulEmitter::panels(const RowTile &tile, Value panelBegin,
     forBlocks(tile, [&](const RowBlock &block) {
       Value rowsAt = l.add(l.mul(block.first, shape.packedWords()),
                            l.mul(done, block.height));
+      // Each of several blocks fetches its share of what follows the words.
+      Value bytes = l.mul(words, shape.stepBytes());
+      Value share = l.div(bytes, tile.blocks);
+      Value ahead = l.select(oneBlock, l.i64(shape.prefetch),
+                             l.add(bytes, l.mul(block.index, share)));
       callTile(block.height,
                {l.offset(packedRows, l.mul(rowsAt, 4)), weightsAt,
                 l.offset(sumsAt, l.mul(block.first, 4 * shape.width())), words,
-                group, l.i64(shape.panelBytes()), sumStride});
+                group, l.i64(shape.panelBytes()), sumStride, ahead,
+                l.div(l.i64(shape.stepBytes()), tile.blocks)});
     });
   };
   // Packed words [wordBegin, wordBegin + words).

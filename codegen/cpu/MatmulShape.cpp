@@ -27,6 +27,7 @@ MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan,
   weight = rhs.getElementType();
   lanes = target.getLanes();
   registers = target.getRegisters();
+  l1 = target.getL1();
   rows = plan.getRows();
   columns = plan.getColumns();
   tileRows = plan.getTileRows();
@@ -51,6 +52,16 @@ MatmulShape::MatmulShape(GroupedMatmulOp op, cpu::TargetAttr target)
 
 int64_t MatmulShape::packedWords() const {
   return llvm::alignTo(runWords, rowRun);
+}
+
+int64_t MatmulShape::cachedWords() const {
+  if (inTiles())
+    return 256;
+  if (!sharesFetches(stepBytes()))
+    return runWords;
+  // These, those that are fetched meanwhile, and a third for the rows.
+  const int64_t cached = l1 / 3 / stepBytes() / rowRun * rowRun;
+  return std::min(runWords, std::max(cached, rowRun));
 }
 
 int64_t MatmulShape::streamsFor(int64_t blockRows) const {

@@ -33,6 +33,7 @@ struct MatmulShape {
   int64_t lanes, rows, columns, tileRows, panelsPerTask, streams, prefetch;
   int64_t runWords;  ///< words that are packed at a time
   int64_t registers; ///< vector registers
+  int64_t l1;        ///< bytes of a core's first cache
   int64_t expertBytes;
 
   MatmulShape(GroupedMatmulOp op, MatmulAttr plan, TargetAttr target);
@@ -56,10 +57,11 @@ struct MatmulShape {
   }
   /// Words of a packed row.
   int64_t packedWords() const;
-  /// Words that the blocks of a tile walk before the next follow: AMX takes
-  /// more bytes a cycle than the second cache gives, so that a panel's words
-  /// have to stay in the first while the blocks pass over them.
-  int64_t cachedWords() const { return inTiles() ? 256 : runWords; }
+  /// Words that the blocks of a tile walk before the next follow. While they
+  /// do, they fetch the next into the first cache, each its share: so memory is
+  /// read at an even pace, and not only under the first block. AMX takes more
+  /// bytes a cycle than the second cache gives in any case.
+  int64_t cachedWords() const;
   /// Whether sums are held in AMX tiles.
   bool inTiles() const { return reduction == Reduction::AmxBf16; }
   /// Panels whose sums are kept before the epilogue takes them.

@@ -98,14 +98,21 @@ struct TileEmitter {
   }
 
   /// What the loop will want in a while: as much ahead in all panels together,
-  /// however many are walked.
-  void fetchAhead(ArrayRef<Value> weights, int64_t steps) {
-    const int64_t ahead =
-        shape.prefetch / static_cast<int64_t>(weights.size()) / 64 * 64;
-    for (Value base : ahead ? weights : ArrayRef<Value>())
+  /// however many are walked, or from `shared` on what the caller says.
+  void fetchAhead(ArrayRef<Value> weights, Value shared, int64_t steps) {
+    auto lines = [&](Value base, int64_t ahead) {
       for (int64_t line = 0; line < steps * shape.stepBytes(); line += 64)
         LLVM::Prefetch::create(l.b, l.loc, l.offset(base, line + ahead),
                                /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    };
+    if (shape.prefetch == 0)
+      return;
+    if (shared)
+      return lines(shared, 0);
+    const int64_t ahead =
+        shape.prefetch / static_cast<int64_t>(weights.size()) / 64 * 64;
+    for (Value base : weights)
+      lines(base, ahead);
   }
 
   /// `streams` panels from `first` on.
@@ -119,6 +126,9 @@ struct TileEmitter {
         for (int64_t v = 0; v < shape.vectors; ++v)
           acc.push_back(l.load(vector(), sumPointer(sumBases[s], r, v)));
     }
+    Value shared;
+    if (streams == 1 && sharesFetches(shape.stepBytes()))
+      shared = l.offset(weights[0], arg.ahead);
     auto loop = [&](Value begin, Value end, int64_t steps) {
       acc = l.loop(begin, end, steps, acc, [&](Value k, ValueRange carried) {
         Values sum(carried), at;
@@ -126,7 +136,9 @@ struct TileEmitter {
           at.push_back(l.offset(base, l.mul(k, shape.stepBytes())));
         Value run = l.mul(l.div(k, rowRun), 4 * shape.rows * rowRun);
         Value row = l.offset(arg.rows, l.add(run, l.mul(l.rem(k, rowRun), 4)));
-        fetchAhead(at, steps);
+        fetchAhead(at,
+                   shared ? l.offset(shared, l.mul(k, arg.aheadStep)) : Value(),
+                   steps);
         for (int64_t u = 0; u < steps; ++u) {
           step(sum, l.offset(row, 4 * u), at);
           for (Value &base : at)
@@ -179,8 +191,8 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
   Type i64 = builder.getI64Type();
   auto function = func::FuncOp::create(
       builder, loc, name,
-      builder.getFunctionType({pointer, pointer, pointer, i64, i64, i64, i64},
-                              {}));
+      builder.getFunctionType(
+          {pointer, pointer, pointer, i64, i64, i64, i64, i64, i64}, {}));
   function.setPrivate();
   // Inlined, it would share its registers with everything around it.
   function->setAttr("passthrough",
@@ -188,8 +200,8 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   auto args = entry->getArguments();
-  const TileArguments arguments{args[0], args[1], args[2], args[3],
-                                args[4], args[5], args[6]};
+  const TileArguments arguments{args[0], args[1], args[2], args[3], args[4],
+                                args[5], args[6], args[7], args[8]};
   LeafBuilder l(builder, loc);
   if (shape.reduction == Reduction::AmxBf16)
     emitAmxTile(l, shape, arguments);

@@ -33,11 +33,12 @@ using leaf::LeafBuilder;
 /// and a step's elements are at constant distances; a run of 16 rows is an AMX
 /// tile.
 struct TileShape {
-  int64_t rows = 1;       ///< of the block
-  int64_t vectors = 1;    ///< of a panel
-  int64_t lanes = 1;      ///< f32 elements of a vector
-  int64_t streams = 1;    ///< panels that are walked at once
-  int64_t prefetch = 0;   ///< bytes ahead, over all panels that are walked
+  int64_t rows = 1;    ///< of the block
+  int64_t vectors = 1; ///< of a panel
+  int64_t lanes = 1;   ///< f32 elements of a vector
+  int64_t streams = 1; ///< panels that are walked at once
+  int64_t prefetch =
+      0; ///< bytes ahead, over all panels that are walked; 0: no fetches
   mlir::Type weight;      ///< element type of panels
   bool wholeRuns = false; ///< words come in whole runs
   Reduction reduction = Reduction::Fma;
@@ -49,11 +50,19 @@ struct TileShape {
   }
 };
 
+/// Whether the blocks of a tile fetch what comes next together. Narrower steps
+/// are widened in registers: such a loop is bound by its instructions, not by
+/// what it waits for, and fetches for itself alone.
+inline bool sharesFetches(int64_t stepBytes) { return stepBytes >= 64; }
+
 /// What a tile function is called with.
 struct TileArguments {
   mlir::Value rows, panel, sums;      ///< pointers
   mlir::Value words, panels;          ///< i64, how many
   mlir::Value panelStride, sumStride; ///< i64, bytes from panel to panel
+  /// i64, of shared fetches: where those of a lone panel begin, in bytes from
+  /// it, and how far a word moves them on.
+  mlir::Value ahead, aheadStep;
 };
 
 /// c[panel][row][width] += rows * panel, each element summed over ascending k
