@@ -19,9 +19,13 @@ config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
 config.environment["PATH"] = os.path.pathsep.join(
     [config.moe_tools_dir, os.path.join(config.moe_build_dir, "test"), config.llvm_tools_dir, os.environ.get("PATH", "")]
 )
+# A level of the CPU for all tests, but for those that go through the levels
+# themselves. Their files are apart from those of another level.
+if os.environ.get("MOE_ISA"):
+    config.available_features.add("isa")
+    config.test_exec_root = os.path.join(config.test_exec_root, "isa", os.environ["MOE_ISA"].replace(":", "-"))
 # Tests share no cache with the user's.
 config.environment["MOE_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
-# A level of the CPU for all tests that do not choose their own (MOE_ISA).
 for name in ("MOE_ISA", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""rows.py [MOE-RUN-FLAG...] DIR...: a token's bits depend neither on how many tokens run beside it, nor on their order, nor on the thread count."""
+"""rows.py [--most=T] [MOE-RUN-FLAG...] DIR...: a token's bits depend neither on how many tokens run beside it, nor on their order, nor on the thread count."""
 import json
 import os
 import random
@@ -41,7 +41,8 @@ def run(folder, inputs, threads, tmp):
     return load(y)
 
 
-FLAGS = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+MOST = min([512] + [int(argument[7:]) for argument in sys.argv[1:] if argument.startswith("--most=")])
+FLAGS = [argument for argument in sys.argv[1:] if argument.startswith("-") and not argument.startswith("--most=")]
 for folder in sys.argv[1:]:
     if folder.startswith("-"):
         continue
@@ -49,7 +50,7 @@ for folder in sys.argv[1:]:
     total = inputs["hidden_states"][1][0]
     shuffled = list(range(total))
     random.Random(3).shuffle(shuffled)
-    counts = [[i % total for i in range(count)] for count in (1, 2, 3, 8, 33, 512)]
+    counts = [[i % total for i in range(count)] for count in (1, 2, 3, 8, 33, MOST)]
     with tempfile.TemporaryDirectory() as tmp:
         whole = run(folder, inputs, 1, tmp)
         for threads in (1, 2):
