@@ -163,6 +163,8 @@ TEST(AssemblyTest, TileLoopsHoldMultiplyAddsAndNoSpills) {
         size_t most = 0;
         for (const Loop &loop : list) {
           most = std::max(most, count(loop, level.fma));
+          if (count(loop, level.fma) == 0)
+            continue; // from panel to panel
           // SSE overwrites an operand of each op: copies take registers.
           if (std::string(level.target) == "x86-64-v2")
             continue;
@@ -362,6 +364,8 @@ TEST_P(PlannedLoopsTest, HoldMultiplyAddsAndNoSpills) {
     for (const Loop &loop : list) {
       const size_t products = count(loop, {product});
       most = std::max(most, products);
+      if (products == 0)
+        continue; // from panel to panel
       EXPECT_EQ(products % sums, 0u) << name << testing::PrintToString(loop);
       EXPECT_EQ(count(loop, {"call"}) + count(loop, {"\tbl\t"}), 0u) << name;
       // SSE overwrites an operand of each op, and widening takes registers: a
