@@ -16,14 +16,14 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 pending=()
 
-# In the functions over tiles: multiply-adds, accesses to the stack and calls in
-# loops. What stands before the first loop is set up once: registers that are
-# saved, the shapes of AMX tiles.
+# In the functions over tiles: multiply-adds, vectors kept on the stack and calls
+# in loops. What stands before the first loop is set up once: the shapes of AMX
+# tiles. (Inner loops have no access to the stack at all: AssemblyTest.)
 count() {
   awk '/^tile_[a-z0-9_]*:/ { inside = 1; loop = 0 } /^\.Lfunc_end/ { inside = 0 }
        inside && /^\.LBB/ { loop = 1 }
        inside && /vfn?madd[0-9]*ps|vdpbf16ps|tdpbf16ps|fmla|mulps/ { fma++ }
-       inside && loop && !/^[ \t]+(push|pop|ldp|ldr|stp|str)[a-z]*[ \t]+[%xd]/ && /\(%rsp|\[sp/ { stack++ }
+       inside && loop && /[xyzt]mm.*\(%rsp|\(%rsp.*[xyzt]mm|(ldr|str|ldp|stp)[ \t]+q.*\[sp/ { stack++ }
        inside && loop && /^[ \t]+(callq?|bl)[ \t]/ { calls++ }
        END { printf "%5d fma %3d spills %3d calls", fma, stack, calls }' "$1"
 }

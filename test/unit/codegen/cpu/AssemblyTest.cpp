@@ -48,10 +48,12 @@ innermostLoops(const std::string &text) {
   std::vector<Range> ranges;
   auto finish = [&] {
     for (Range range : ranges) {
+      // None begins inside of it, though that may end behind it: a loop whose
+      // exit is a branch to the head of the one around.
       bool innermost = true;
       for (Range other : ranges)
-        innermost &= !(range.begin <= other.begin && other.end < range.end) &&
-                     !(range.begin < other.begin && other.end <= range.end);
+        innermost &= !(range.begin < other.begin && other.begin < range.end) &&
+                     !(range.begin == other.begin && other.end < range.end);
       if (innermost)
         functions[function].emplace_back(body.begin() + range.begin,
                                          body.begin() + range.end);
