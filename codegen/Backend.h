@@ -50,6 +50,8 @@ struct CodegenServices {
   /// Compiles a text for an architecture, "sm_90a". Null is no compiler.
   std::function<CudaBinary(llvm::StringRef text, llvm::StringRef arch)>
       compileCuda;
+  /// Told the milliseconds of the steps of addCode(). May be null.
+  std::function<void(llvm::StringRef step, double ms)> timing;
 };
 
 class Backend {
@@ -78,7 +80,7 @@ public:
        const CodegenServices &services) const = 0;
 
   /// Completes a variant (serializeVariant) of a lowered module: target,
-  /// features, code and the kernels' entries.
+  /// features, code and the kernels' entries. The kernels are used up.
   virtual mlir::LogicalResult addCode(mlir::ModuleOp lowered,
                                       TargetAttrInterface target,
                                       const CodegenServices &services,

@@ -14,6 +14,7 @@
 
 #include "moe/codegen/cpu/CodeImage.h"
 
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ExecutionEngine/JITLink/JITLink.h"
 #include "llvm/ExecutionEngine/JITLink/aarch64.h"
 #include "llvm/ExecutionEngine/JITLink/x86_64.h"
@@ -117,12 +118,16 @@ Expected<std::unique_ptr<LinkGraph>> readObject(StringRef bytes) {
                                    std::make_shared<orc::SymbolStringPool>());
 }
 
+/// Functions of an image and where they are.
+using Addresses = StringMap<orc::ExecutorAddr>;
+
 /// What is wrong with the pruned graph, sorted and without repetition.
-std::set<std::string> findRefusals(LinkGraph &graph) {
+std::set<std::string> findRefusals(LinkGraph &graph, const Addresses &known) {
   std::set<std::string> refusals;
   for (Symbol *symbol : graph.external_symbols())
-    refusals.insert("undefined symbol '" + (*symbol->getName()).str() +
-                    "': a kernel calls nothing outside its image");
+    if (!known.contains(*symbol->getName()))
+      refusals.insert("undefined symbol '" + (*symbol->getName()).str() +
+                      "': a kernel calls nothing outside its image");
   for (Section &section : graph.sections()) {
     if (section.empty())
       continue;
@@ -148,10 +153,11 @@ std::set<std::string> findRefusals(LinkGraph &graph) {
 /// Drives one link; everything JITLink does is synchronous here.
 class Context final : public JITLinkContext {
 public:
-  Context(Slab &slab, ArrayRef<std::string> names, CodeImage &image,
-          std::vector<std::string> &errors)
-      : JITLinkContext(nullptr), slab(slab), names(names), image(image),
-        errors(errors) {}
+  /// Keeps what `wanted` names, and adds its addresses to `known`.
+  Context(Slab &slab, const StringSet<> &wanted, Addresses &known,
+          StringMap<uint64_t> &sizes, std::vector<std::string> &errors)
+      : JITLinkContext(nullptr), slab(slab), wanted(wanted), known(known),
+        sizes(sizes), errors(errors) {}
 
   JITLinkMemoryManager &getMemoryManager() override { return slab; }
   bool shouldAddDefaultTargetPasses(const Triple &) const override {
@@ -171,31 +177,28 @@ public:
   Error modifyPassConfig(LinkGraph &, PassConfiguration &config) override {
     config.PrePrunePasses.push_back([this](LinkGraph &graph) {
       for (Symbol *symbol : graph.defined_symbols())
-        symbol->setLive(symbol->hasName() &&
-                        is_contained(names, *symbol->getName()));
+        symbol->setLive(isWanted(*symbol));
       return Error::success();
     });
-    config.PostPrunePasses.push_back([this](LinkGraph &graph) {
-      for (const std::string &refusal : findRefusals(graph))
+    config.PostPrunePasses.push_back([this](LinkGraph &graph) -> Error {
+      for (const std::string &refusal : findRefusals(graph, known))
         errors.push_back(refusal);
-      return errors.empty() ? Error::success() : createStringError("refused");
+      if (!errors.empty())
+        return createStringError("refused");
+      // What other objects define has its place already.
+      for (Symbol *symbol : to_vector(graph.external_symbols()))
+        graph.makeAbsolute(*symbol, known.lookup(*symbol->getName()));
+      return Error::success();
     });
     return Error::success();
   }
 
   Error notifyResolved(LinkGraph &graph) override {
-    for (const std::string &name : names) {
-      const Symbol *found = nullptr;
-      for (const Symbol *symbol : graph.defined_symbols())
-        if (symbol->hasName() && *symbol->getName() == name)
-          found = symbol;
-      if (!found) {
-        errors.push_back("entry '" + name + "' is not defined");
-        continue;
+    for (const Symbol *symbol : graph.defined_symbols())
+      if (isWanted(*symbol)) {
+        known[*symbol->getName()] = symbol->getAddress();
+        sizes[*symbol->getName()] = symbol->getSize();
       }
-      image.entries.push_back(
-          CodeEntry{name, found->getAddress() - slab.base, found->getSize()});
-    }
     return Error::success();
   }
   void
@@ -204,29 +207,57 @@ public:
   }
 
 private:
+  bool isWanted(const Symbol &symbol) const {
+    return symbol.hasName() && symbol.getScope() != Scope::Local &&
+           wanted.contains(*symbol.getName());
+  }
+
   Slab &slab;
-  ArrayRef<std::string> names;
-  CodeImage &image;
+  const StringSet<> &wanted;
+  Addresses &known;
+  StringMap<uint64_t> &sizes;
   std::vector<std::string> &errors;
 };
 
 } // namespace
 
-mlir::FailureOr<CodeImage>
-moe::cpu::linkCodeImage(StringRef object, ArrayRef<std::string> entries,
-                        function_ref<mlir::InFlightDiagnostic()> emitError,
-                        uint64_t base) {
+mlir::FailureOr<CodeImage> moe::cpu::linkCodeImage(
+    ArrayRef<StringRef> objects, ArrayRef<std::string> entries,
+    function_ref<mlir::InFlightDiagnostic()> emitError, uint64_t base) {
   CodeImage image;
   std::vector<std::string> errors;
-  Expected<std::unique_ptr<LinkGraph>> graph = readObject(object);
-  if (!graph) {
-    errors.push_back(toString(graph.takeError()));
-  } else {
-    Slab slab(base);
-    link(std::move(*graph),
-         std::make_unique<Context>(slab, entries, image, errors));
-    image.bytes = std::move(slab.bytes);
+  std::vector<std::unique_ptr<LinkGraph>> graphs;
+  // Entries, and what one object needs of another.
+  StringSet<> wanted;
+  for (const std::string &entry : entries)
+    wanted.insert(entry);
+  for (StringRef object : objects) {
+    Expected<std::unique_ptr<LinkGraph>> graph = readObject(object);
+    if (!graph) {
+      errors.push_back(toString(graph.takeError()));
+      continue;
+    }
+    for (const Symbol *symbol : (*graph)->external_symbols())
+      wanted.insert(*symbol->getName());
+    graphs.push_back(std::move(*graph));
   }
+  Addresses known;
+  StringMap<uint64_t> sizes;
+  for (std::unique_ptr<LinkGraph> &graph : graphs) {
+    if (!errors.empty())
+      break;
+    image.bytes.resize(alignTo(image.bytes.size(), 64));
+    Slab slab(base + image.bytes.size());
+    link(std::move(graph),
+         std::make_unique<Context>(slab, wanted, known, sizes, errors));
+    append_range(image.bytes, slab.bytes);
+  }
+  for (const std::string &entry : entries)
+    if (known.contains(entry))
+      image.entries.push_back(CodeEntry{
+          entry, known[entry] - orc::ExecutorAddr(base), sizes[entry]});
+    else if (errors.empty())
+      errors.push_back("entry '" + entry + "' is not defined");
   for (const std::string &error : errors)
     emitError() << "code image refused: " << error;
   if (!errors.empty())

@@ -25,15 +25,17 @@
 
 namespace moe::cpu {
 
-/// Lays out what `entries` reach of the ELF object as one image and resolves
-/// its PC-relative relocations. Reports, and fails for: undefined symbols, data
-/// that is written, thread-local data, requests for a GOT, absolute
-/// relocations, a missing entry.
+/// Lays out what `entries` reach of the ELF objects as one image and resolves
+/// their PC-relative relocations. An object may call functions of those before
+/// it. Reports, and fails for: undefined symbols, data that is written,
+/// thread-local data, requests for a GOT, absolute relocations, a missing
+/// entry.
 ///
 /// `base` is where the layout pretends to be; the bytes do not depend on it
 /// (tests link at two bases to show that).
 mlir::FailureOr<abi::CodeImage>
-linkCodeImage(llvm::StringRef object, mlir::ArrayRef<std::string> entries,
+linkCodeImage(mlir::ArrayRef<llvm::StringRef> objects,
+              mlir::ArrayRef<std::string> entries,
               llvm::function_ref<mlir::InFlightDiagnostic()> emitError,
               uint64_t base = 0x10000);
 

@@ -9,10 +9,12 @@
 #include "moe/codegen/cpu/CpuBackend.h"
 
 #include "moe/codegen/cpu/CodeImage.h"
+#include "moe/codegen/cpu/KernelParts.h"
 #include "moe/codegen/cpu/MoeCpuDialect.h"
 #include "moe/codegen/cpu/ObjectEmitter.h"
 #include "moe/codegen/cpu/Passes.h"
 
+#include "mlir/IR/Threading.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -72,19 +74,35 @@ bool CpuBackend::emits(moe::EmitKind kind) const {
          kind == moe::EmitKind::Asm;
 }
 
-/// The kernels' code; the module is left as it was.
-static FailureOr<EmittedCode>
-emitKernels(ModuleOp lowered, TargetAttrInterface target, cpu::EmitKind kind) {
-  ModuleOp kernels = kernelsOf(lowered);
-  if (!kernels)
-    return lowered.emitError("expects lowered kernels in a nested module");
-  CpuTarget code = codeTarget(target);
-  OwningOpRef<ModuleOp> copy(kernels.clone());
-  PassManager pm(lowered.getContext(), ModuleOp::getOperationName());
+static LogicalResult convertToLlvm(ModuleOp kernels, const CpuTarget &code) {
+  PassManager pm(kernels.getContext(), ModuleOp::getOperationName());
+  pm.enableVerifier(false); // LLVM's looks at what comes of it
   pm.addPass(createToLlvmPass({code.name()}));
-  if (failed(pm.run(*copy)))
+  return pm.run(kernels);
+}
+
+/// The code of modules that are compiled at the same time.
+static FailureOr<std::vector<EmittedCode>>
+emitParts(MLIRContext *context, MutableArrayRef<ModuleOp> parts,
+          const CpuTarget &code) {
+  const bool threaded = context->isMultithreadingEnabled();
+  context->enableMultithreading(parts.size() > 1 || threaded);
+  std::vector<EmittedCode> emitted(parts.size());
+  ParallelDiagnosticHandler diagnostics(context);
+  LogicalResult result = failableParallelForEach(
+      context, llvm::seq<size_t>(0, parts.size()), [&](size_t i) {
+        diagnostics.setOrderIDForThread(i);
+        FailureOr<EmittedCode> made =
+            emitCode(parts[i], code, cpu::EmitKind::Object);
+        diagnostics.eraseOrderIDForThread();
+        if (succeeded(made))
+          emitted[i] = std::move(*made);
+        return LogicalResult(made);
+      });
+  context->enableMultithreading(threaded);
+  if (failed(result))
     return failure();
-  return emitCode(*copy, code, kind);
+  return emitted;
 }
 
 FailureOr<std::string> CpuBackend::emit(ModuleOp lowered,
@@ -94,14 +112,20 @@ FailureOr<std::string> CpuBackend::emit(ModuleOp lowered,
   cpu::EmitKind asked = kind == moe::EmitKind::Llvm  ? cpu::EmitKind::LlvmIr
                         : kind == moe::EmitKind::Asm ? cpu::EmitKind::Assembly
                                                      : cpu::EmitKind::Object;
-  FailureOr<EmittedCode> code = emitKernels(lowered, target, asked);
+  ModuleOp kernels = kernelsOf(lowered);
+  if (!kernels)
+    return lowered.emitError("expects lowered kernels in a nested module");
+  OwningOpRef<ModuleOp> copy(kernels.clone());
+  if (failed(convertToLlvm(*copy, codeTarget(target))))
+    return failure();
+  FailureOr<EmittedCode> code = emitCode(*copy, codeTarget(target), asked);
   if (failed(code))
     return failure();
   return std::move(code->bytes);
 }
 
 LogicalResult CpuBackend::addCode(ModuleOp lowered, TargetAttrInterface target,
-                                  const CodegenServices &,
+                                  const CodegenServices &services,
                                   abi::VariantT &variant) const {
   CpuTarget code = codeTarget(target);
   variant.target = target.getTargetName();
@@ -116,15 +140,42 @@ LogicalResult CpuBackend::addCode(ModuleOp lowered, TargetAttrInterface target,
     variant.code.push_back(std::move(bytes));
     return success();
   }
-  FailureOr<EmittedCode> object =
-      emitKernels(lowered, target, cpu::EmitKind::Object);
-  if (failed(object))
+  ModuleOp kernels = kernelsOf(lowered);
+  if (!kernels)
+    return lowered.emitError("expects lowered kernels in a nested module");
+  Stopwatch watch;
+  auto report = [&](llvm::StringRef step, double ms) {
+    if (services.timing)
+      services.timing(step, ms);
+  };
+  if (failed(convertToLlvm(kernels, code)))
     return failure();
+  report("to-llvm", watch.lap());
+  SmallVector<ModuleOp> split = splitKernels(kernels);
+  FailureOr<std::vector<EmittedCode>> parts =
+      emitParts(lowered.getContext(), split, code);
+  if (failed(parts))
+    return failure();
+  report("machine-code", watch.lap());
+  // Threads work at the same time: what they took, not how long it was.
+  double translate = 0, optimize = 0, generate = 0;
+  std::vector<llvm::StringRef> objects;
+  std::vector<std::string> entries;
+  for (EmittedCode &part : *parts) {
+    translate += part.translateMs;
+    optimize += part.optimizeMs;
+    generate += part.generateMs;
+    objects.push_back(part.bytes);
+    llvm::append_range(entries, part.entries);
+  }
+  report("machine-code/translate", translate);
+  report("machine-code/optimize", optimize);
+  report("machine-code/generate", generate);
   auto emitError = [&] { return lowered.emitError(); };
-  FailureOr<abi::CodeImage> image =
-      linkCodeImage(object->bytes, object->entries, emitError);
+  FailureOr<abi::CodeImage> image = linkCodeImage(objects, entries, emitError);
   if (failed(image))
     return failure();
+  report("link", watch.lap());
   llvm::StringMap<uint64_t> offsets;
   for (const abi::CodeEntry &entry : image->entries)
     offsets[entry.name] = entry.offset;

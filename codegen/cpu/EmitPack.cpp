@@ -19,6 +19,8 @@ void moe::cpu::emitPack(KernelFrame &frame, PackOp op) {
   const PackShape shape(op.getPacked().getType());
   Value base = frame.packed(op.getPacked());
   PanelPacker packer(frame, op.getTensors(), shape);
+  if (packer.inVectors())
+    frame.keepAsWritten();
   l.loop(frame.begin, frame.end, 1, [&](Value task) {
     Value expert = l.div(task, shape.panels);
     Value panel = l.rem(task, shape.panels);

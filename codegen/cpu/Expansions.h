@@ -28,6 +28,11 @@ class RewritePatternSet;
 
 namespace moe::cpu {
 
+/// applyPatternsGreedily without a look at the regions themselves, which takes
+/// longer than the patterns: what kernels are written in has no dead blocks.
+llvm::LogicalResult rewrite(mlir::Operation *root,
+                            mlir::RewritePatternSet &&patterns);
+
 /// Computes arith, math and vector arithmetic on f16 and bf16 in f32, rounding
 /// after each op. For +, -, *, / and sqrt that is the correctly rounded result.
 llvm::LogicalResult widenHalfFloats(mlir::Operation *root);

@@ -8,6 +8,8 @@
 
 #include "moe/codegen/cpu/KernelFrame.h"
 
+#include "moe/codegen/cpu/ObjectEmitter.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -39,4 +41,8 @@ KernelFrame::KernelFrame(exec::KernelOp kernel, cpu::TargetAttr target,
   int64_t next = 0;
   bind([&] { return l.load(pointer, l.offset(pointers, 8 * next++)); },
        dimensions);
+}
+
+void KernelFrame::keepAsWritten() {
+  function->setAttr("passthrough", l.b.getStrArrayAttr({asWrittenAttr}));
 }

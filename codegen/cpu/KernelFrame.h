@@ -41,6 +41,9 @@ public:
   /// class's shape (KernelClass.h).
   mlir::Value scratch(int64_t offset) { return l.offset(scratchBase, offset); }
 
+  /// The function's loops and vectors are as they are to run.
+  void keepAsWritten();
+
 private:
   mlir::Value scratchBase;
 };

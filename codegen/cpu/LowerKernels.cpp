@@ -43,15 +43,19 @@ static void emitKernel(exec::KernelOp kernel, cpu::TargetAttr target,
     leaf::emitLoops(frame);
     break;
   case KernelClass::Matmul:
+    frame.keepAsWritten();
     emitMatmul(frame, onlyOp<GroupedMatmulOp>(kernel));
     break;
   case KernelClass::Route:
+    frame.keepAsWritten();
     emitRoute(frame);
     break;
   case KernelClass::Index:
+    frame.keepAsWritten();
     emitIndex(frame);
     break;
   case KernelClass::Combine:
+    frame.keepAsWritten();
     emitCombine(frame, onlyOp<CombineOp>(kernel));
     break;
   case KernelClass::Pack:

@@ -14,7 +14,6 @@
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -120,7 +119,7 @@ LogicalResult moe::cpu::lowerVectors(Operation *root) {
     vector::populateVectorInsertExtractStridedSliceTransforms(patterns);
     vector::populateVectorFromElementsUnrollPatterns(patterns);
     vector::populateVectorToElementsUnrollPatterns(patterns);
-    if (failed(applyPatternsGreedily(root, std::move(patterns))))
+    if (failed(rewrite(root, std::move(patterns))))
       return failure();
   }
   {
@@ -128,7 +127,7 @@ LogicalResult moe::cpu::lowerVectors(Operation *root) {
     VectorTransferToSCFOptions options;
     options.enableFullUnroll();
     populateVectorToSCFConversionPatterns(patterns, options);
-    if (failed(applyPatternsGreedily(root, std::move(patterns))))
+    if (failed(rewrite(root, std::move(patterns))))
       return failure();
   }
   RewritePatternSet patterns(context);
@@ -137,5 +136,5 @@ LogicalResult moe::cpu::lowerVectors(Operation *root) {
   vector::populateVectorTransferLoweringPatterns(patterns,
                                                  /*maxTransferRank=*/1);
   patterns.add<ExpandCreateMask, ReductionToTree>(context);
-  return applyPatternsGreedily(root, std::move(patterns));
+  return rewrite(root, std::move(patterns));
 }

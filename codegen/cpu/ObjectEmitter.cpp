@@ -16,19 +16,26 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
+#include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/DiagnosticHandler.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/PassInstrumentation.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/LICM.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopRotation.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
-#include <chrono>
 #include <mutex>
 
 using namespace mlir;
@@ -56,19 +63,6 @@ struct Collector final : llvm::DiagnosticHandler {
     messages.push_back(text);
     return true;
   }
-};
-
-class Stopwatch {
-public:
-  double lap() {
-    auto now = std::chrono::steady_clock::now();
-    std::chrono::duration<double, std::milli> passed = now - last;
-    last = now;
-    return passed.count();
-  }
-
-private:
-  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
 };
 
 } // namespace
@@ -133,16 +127,18 @@ static void setKernelAttributes(llvm::Function &function) {
   function.addParamAttrs(4, scratch);
 }
 
-/// Entries are seen from outside, all else is internal: an address of something
-/// that could be replaced would be looked up in a table.
-static void setVisibility(llvm::Module &module, ArrayRef<std::string> entries) {
+/// Functions are seen by the other parts of an image, data is not: an address
+/// of something that could be replaced would be looked up in a table.
+static void setVisibility(llvm::Module &module) {
   for (llvm::GlobalValue &value : module.global_values()) {
     if (value.isDeclaration() || value.getName().starts_with("llvm."))
       continue;
-    if (llvm::is_contained(entries, value.getName()))
+    if (llvm::isa<llvm::Function>(value)) {
+      value.setLinkage(llvm::GlobalValue::ExternalLinkage);
       value.setVisibility(llvm::GlobalValue::HiddenVisibility);
-    else
+    } else {
       value.setLinkage(llvm::GlobalValue::InternalLinkage);
+    }
     value.setDSOLocal(true);
   }
 }
@@ -157,6 +153,34 @@ libraryFunctions(const llvm::Triple &triple) {
        {llvm::LibFunc_memcpy, llvm::LibFunc_memmove, llvm::LibFunc_memset})
     functions.setAvailable(function);
   return functions;
+}
+
+/// What is left to do in loops that are written as they are to run: their tests
+/// go to the end and what does not change goes before them. A tenth of the
+/// time of a whole pipeline, for the same inner loops.
+static llvm::FunctionPassManager cleanUp() {
+  llvm::LoopPassManager loops;
+  loops.addPass(llvm::LoopRotatePass());
+  loops.addPass(llvm::LICMPass(llvm::LICMOptions()));
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(std::move(loops),
+                                                       /*UseMemorySSA=*/true));
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  return passes;
+}
+
+static bool isAsWritten(const llvm::Function &function) {
+  return function.hasFnAttribute(asWrittenAttr);
+}
+
+static bool isAsWritten(llvm::Any ir) {
+  if (auto *function = llvm::any_cast<const llvm::Function *>(&ir))
+    return isAsWritten(**function);
+  if (auto *loop = llvm::any_cast<const llvm::Loop *>(&ir))
+    return isAsWritten(*(*loop)->getHeader()->getParent());
+  return false;
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -174,12 +198,28 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
     return llvm::TargetLibraryAnalysis(
         libraryFunctions(machine.getTargetTriple()));
   });
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassInstrumentationCallbacks callbacks;
+  llvm::PassBuilder builder(&machine, tuning, std::nullopt, &callbacks);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(sccs);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
+  bool others = false;
+  llvm::FunctionPassManager passes = cleanUp();
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    if (isAsWritten(function))
+      passes.run(function, functions);
+    else
+      others = true;
+  }
+  if (!others)
+    return;
+  functions.clear();
+  callbacks.registerShouldRunOptionalPassCallback(
+      [](StringRef, llvm::Any ir) { return !isAsWritten(ir); });
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
       .run(module, modules);
 }
@@ -238,7 +278,7 @@ FailureOr<EmittedCode> moe::cpu::emitCode(ModuleOp module,
   llvmModule->setTargetTriple(machine->getTargetTriple());
   llvmModule->setDataLayout(machine->createDataLayout());
   llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
-  setVisibility(*llvmModule, code.entries);
+  setVisibility(*llvmModule);
   for (const std::string &entry : code.entries)
     setKernelAttributes(*llvmModule->getFunction(entry));
   auto setAttributes = [&] {

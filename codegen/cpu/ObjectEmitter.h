@@ -20,6 +20,9 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LLVM.h"
 
+#include "llvm/ADT/StringRef.h"
+
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -29,6 +32,24 @@ enum class EmitKind {
   Object,   ///< ELF
   Assembly, ///< text
   LlvmIr,   ///< text, after optimization
+};
+
+/// An attribute of functions whose loops and vectors are as they are to run:
+/// LLVM only cleans up. In other functions it also looks for vectors.
+inline constexpr llvm::StringLiteral asWrittenAttr = "moe-as-written";
+
+/// Milliseconds from one lap to the next.
+class Stopwatch {
+public:
+  double lap() {
+    auto now = std::chrono::steady_clock::now();
+    std::chrono::duration<double, std::milli> passed = now - last;
+    last = now;
+    return passed.count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
 };
 
 struct EmittedCode {

@@ -30,9 +30,19 @@ std::optional<PanelPacker::Source> PanelPacker::sourceOf(unsigned side) {
   if (!view)
     return {};
   ArrayRef<int64_t> strides = view->strides;
-  return Source{frame.tensor(view->buffer), view->offset,
+  Source source{frame.tensor(view->buffer), view->offset,
                 strides.size() == 3 ? strides.front() : 0,
                 strides[strides.size() - 2], strides.back()};
+  const bool squares =
+      source.k == 1 && shape.columns % frame.target.getLanes() == 0;
+  if (source.n != 1 && !squares)
+    return {};
+  return source;
+}
+
+bool PanelPacker::inVectors() {
+  return llvm::all_of(llvm::seq<unsigned>(0, tensors.size()),
+                      [&](unsigned side) { return sourceOf(side); });
 }
 
 /// A pointer to column n of an expert at the first k of a word.
@@ -76,7 +86,7 @@ void PanelPacker::pack(const PanelRange &range) {
     if (source && source->n == 1) {
       packColumns(range, side, *source, words);
       leaves = shape.words() - whole;
-    } else if (source && source->k == 1 && shape.columns % lanes == 0) {
+    } else if (source) {
       words = l.sub(words, l.rem(words, l.i64(lanes)));
       packRows(range, side, *source, words);
       leaves = shape.words() - whole / lanes * lanes;

@@ -38,12 +38,16 @@ public:
   /// Columns and k that there are too many of are zero.
   void pack(const PanelRange &range);
 
+  /// Whether no more than a rest of any tensor is written element by element.
+  bool inVectors();
+
 private:
   /// Element (expert, n, k) of a side, where it lies in a buffer.
   struct Source {
     leaf::TensorBuffer buffer;
     int64_t offset, expert, n, k; ///< element strides
   };
+  /// None if a side is written element by element.
   std::optional<Source> sourceOf(unsigned side);
   mlir::Value sourceAt(const Source &source, mlir::Value expert, mlir::Value n,
                        mlir::Value word);

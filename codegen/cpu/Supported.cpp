@@ -8,6 +8,8 @@
 
 #include "moe/codegen/cpu/Supported.h"
 
+#include "moe/codegen/cpu/ObjectEmitter.h"
+
 #include "moe/codegen/cpu/IsaOps.h"
 #include "moe/dialect/MoeDialect.h"
 
@@ -302,12 +304,13 @@ static LogicalResult checkAttributes(FunctionOpInterface function) {
     StringRef name = attribute.getName();
     if (name.contains('.') && !name.starts_with("llvm."))
       continue; // of another dialect, nothing to LLVM
-    // LLVM's own attributes: those that steer inlining.
+    // LLVM's own attributes: those that steer inlining, and ours.
     auto passed = dyn_cast<ArrayAttr>(attribute.getValue());
     if (name == "passthrough" && passed &&
         llvm::all_of(passed, [](Attribute entry) {
           auto text = dyn_cast<StringAttr>(entry);
-          return text && isListed("alwaysinline noinline norecurse", text);
+          return text && (text == asWrittenAttr ||
+                          isListed("alwaysinline noinline norecurse", text));
         }))
       continue;
     if (!isListed("CConv always_inline arg_attrs dso_local function_type "

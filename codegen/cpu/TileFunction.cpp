@@ -8,6 +8,8 @@
 
 #include "moe/codegen/cpu/TileFunction.h"
 
+#include "moe/codegen/cpu/ObjectEmitter.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
@@ -195,8 +197,9 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
           {pointer, pointer, pointer, i64, i64, i64, i64, i64, i64}, {}));
   function.setPrivate();
   // Inlined, it would share its registers with everything around it.
-  function->setAttr("passthrough",
-                    builder.getStrArrayAttr({"noinline", "norecurse"}));
+  function->setAttr(
+      "passthrough",
+      builder.getStrArrayAttr({"noinline", "norecurse", asWrittenAttr}));
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   auto args = entry->getArguments();

@@ -55,13 +55,19 @@ namespace moe::cpu {
 using namespace mlir;
 using namespace moe::cpu;
 
+LogicalResult moe::cpu::rewrite(Operation *root, RewritePatternSet &&patterns) {
+  GreedyRewriteConfig config;
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  return applyPatternsGreedily(root, std::move(patterns), config);
+}
+
 /// scf (and what memref views and affine maps stand for) to branches and
 /// arithmetic.
 static LogicalResult lowerControlFlow(ModuleOp module) {
   MLIRContext *context = module.getContext();
   RewritePatternSet views(context);
   memref::populateExpandStridedMetadataPatterns(views);
-  if (failed(applyPatternsGreedily(module, std::move(views))))
+  if (failed(rewrite(module, std::move(views))))
     return failure();
   RewritePatternSet patterns(context);
   populateAffineToStdConversionPatterns(patterns);
@@ -127,13 +133,13 @@ struct ToLlvmPass : moe::cpu::impl::ToLlvmPassBase<ToLlvmPass> {
       return failure();
     RewritePatternSet math(context);
     populateMathExpansions(math);
-    if (failed(applyPatternsGreedily(module, std::move(math))) ||
+    if (failed(rewrite(module, std::move(math))) ||
         failed(lowerVectors(module)))
       return failure();
     RewritePatternSet lacking(context);
     populateFmaExpansions(lacking, cpu);
     populateHalfFloatExpansions(lacking, cpu);
-    if (failed(applyPatternsGreedily(module, std::move(lacking))) ||
+    if (failed(rewrite(module, std::move(lacking))) ||
         failed(lowerControlFlow(module)) || failed(convertToLlvm(module)))
       return failure();
     // Casts between what was a memref and what was a pointer cancel out in

@@ -8,6 +8,8 @@
 
 #include "moe/codegen/cpu/TransposeFunction.h"
 
+#include "moe/codegen/cpu/ObjectEmitter.h"
+
 #include "moe/codegen/leaf/LeafBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -123,8 +125,9 @@ func::FuncOp moe::cpu::getTransposeFunction(ModuleOp leaves,
       builder, loc, name,
       builder.getFunctionType({pointer, pointer, i64, i64}, {}));
   function.setPrivate();
-  function->setAttr("passthrough",
-                    builder.getStrArrayAttr({"noinline", "norecurse"}));
+  function->setAttr(
+      "passthrough",
+      builder.getStrArrayAttr({"noinline", "norecurse", asWrittenAttr}));
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   auto args = entry->getArguments();

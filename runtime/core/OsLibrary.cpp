@@ -32,7 +32,8 @@ Result<Library> Library::open(const std::string &path) {
   std::string file = path.find('/') == std::string::npos ? "./" + path : path;
   if (!fileInfo(file))
     return Error(ErrorId::FileNotFound, quote(path) + " does not exist");
-  void *handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  // Lazily: of the functions that libMLIR calls, few are called in a process.
+  void *handle = ::dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
   if (!handle) {
     const char *reason = ::dlerror();
     return Error(ErrorId::FileUnreadable, quote(path) + " cannot be loaded: " +

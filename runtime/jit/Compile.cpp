@@ -168,7 +168,11 @@ Result<std::string> jit::compile(const moe_plugin_source &source,
     phases->to = Phase::Exec;
   bool wantsIr = phases->to != Phase::Object;
   CudaCompiler cuda;
-  const CodegenServices services = cuda.services();
+  CodegenServices services = cuda.services();
+  if (timing)
+    services.timing = [&](StringRef step, double ms) {
+      timing("object/" + step.str(), ms);
+    };
   std::string ir = options.strip_ir ? "" : printed(**input);
 
   abi::PackageT package;

@@ -121,7 +121,12 @@ static Status runPipeline(ModuleOp module, Phase phase, const Backend &backend,
   std::string failedPass, path = reproducerPath("mlir");
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   pm.addInstrumentation(std::make_unique<FailureWatch>(failedPass));
-  pm.enableCrashReproducerGeneration(path, /*genLocalReproducer=*/true);
+  // Of the whole phase: one of the pass alone would be a copy before each.
+  pm.enableCrashReproducerGeneration(path);
+  // Kernels are many ops, which one emitter wrote: LLVM's verifier looks at what
+  // comes of them.
+  if (phase == Phase::Lower)
+    pm.enableVerifier(false);
   if (phase == Phase::Input && options.overrideIds)
     pm.nest<func::FuncOp>().addPass(createOverrideIdsPass());
   buildPipeline(pm, phase, backend, target);

@@ -152,12 +152,11 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "%s\n", kernels.errors.front().c_str());
     return 1;
   }
-  std::printf(
-      "compiled in %.0f ms (lower %.1f, translate %.1f, optimize %.1f, "
-      "generate %.1f), %zu bytes\n",
-      1e3 * (seconds() - start), kernels.compiled.lowerMs,
-      kernels.compiled.object.translateMs, kernels.compiled.object.optimizeMs,
-      kernels.compiled.object.generateMs, kernels.compiled.image.bytes.size());
+  std::printf("compiled in %.0f ms (lower %.1f, translate %.1f, optimize %.1f, "
+              "generate %.1f), %zu bytes\n",
+              1e3 * (seconds() - start), kernels.compiled.lowerMs,
+              kernels.compiled.translateMs, kernels.compiled.optimizeMs,
+              kernels.compiled.generateMs, kernels.compiled.image.bytes.size());
   const size_t size = s.weight == "f32" ? 4 : 2;
   const int64_t width = s.vectors * s.lanes;
   const int64_t panels = (s.columns + width - 1) / width;

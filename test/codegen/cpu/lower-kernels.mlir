@@ -55,7 +55,7 @@ module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
 // CHECK: call @tile_fma_bf16_1x2x8_s2_p0
 // CHECK: call @tile_fma_bf16_2x2x8_s1_p0
 // CHECK: arith.mulf {{.*}} : vector<8xf32>
-// CHECK: func.func private @tile_fma_bf16_1x2x8_s2_p0({{.*}}) attributes {passthrough = ["noinline", "norecurse"]}
+// CHECK: func.func private @tile_fma_bf16_1x2x8_s2_p0({{.*}}) attributes {passthrough = ["noinline", "norecurse", "moe-as-written"]}
 // CHECK-COUNT-4: vector.fma
 // CHECK: func.func private @tile_fma_bf16_2x2x8_s1_p0
 // CHECK: func.func @second(

@@ -49,7 +49,7 @@ std::vector<std::string> linkErrors(const std::string &text,
   EXPECT_TRUE(mlir::succeeded(object));
   if (mlir::failed(object))
     return context.errors;
-  auto image = cpu::linkCodeImage(object->bytes, entries,
+  auto image = cpu::linkCodeImage({object->bytes}, entries,
                                   [&] { return module->emitError(); });
   EXPECT_EQ(mlir::succeeded(image), context.errors.empty());
   return context.errors;
@@ -184,7 +184,7 @@ TEST(CodeImageTest, AnObjectThatIsNone) {
   for (const char *text : texts) {
     context.errors.clear();
     EXPECT_TRUE(mlir::failed(
-        cpu::linkCodeImage(text, {}, [&] { return module->emitError(); })));
+        cpu::linkCodeImage({text}, {}, [&] { return module->emitError(); })));
     ASSERT_EQ(context.errors.size(), 1u);
     EXPECT_THAT(context.errors[0], testing::StartsWith("code image refused: "));
   }
@@ -206,7 +206,7 @@ TEST(CodeImageTest, HoldsOnlyWhatItsEntriesReach) {
         mlir::parseSourceString<mlir::ModuleOp>(text, context.context.get());
     auto object = cpu::emitCode(*module, *cpu::CpuTarget::parse("x86-64-v3"),
                                 cpu::EmitKind::Object);
-    auto image = cpu::linkCodeImage(object->bytes, entries,
+    auto image = cpu::linkCodeImage({object->bytes}, entries,
                                     [&] { return module->emitError(); });
     EXPECT_TRUE(mlir::succeeded(image));
     return image->bytes.size();

@@ -10,6 +10,7 @@
 
 #include "moe/codegen/cpu/CodeImage.h"
 #include "moe/codegen/cpu/CpuTargets.h"
+#include "moe/codegen/cpu/KernelParts.h"
 #include "moe/codegen/cpu/Passes.h"
 #include "moe/dialect/MoeDialect.h"
 #include "moe/runtime/core/CpuInfo.h"
@@ -32,7 +33,6 @@
 
 #include "gtest/gtest.h"
 
-#include <chrono>
 #include <cstdlib>
 
 using namespace moe;
@@ -57,17 +57,9 @@ KernelContext::KernelContext() {
   });
 }
 
-namespace {
+using cpu::Stopwatch;
 
-struct Stopwatch {
-  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
-  double lap() {
-    auto now = std::chrono::steady_clock::now();
-    std::chrono::duration<double, std::milli> passed = now - last;
-    last = now;
-    return passed.count();
-  }
-};
+namespace {
 
 /// Parses and lowers; null after an error.
 mlir::OwningOpRef<mlir::ModuleOp> lower(KernelContext &context,
@@ -105,21 +97,29 @@ CompiledKernel moe::test::compileKernels(const std::string &text,
       lower(context, text, target, emulate, result.parseMs, result.lowerMs);
   if (!module)
     return finish();
-  auto object = cpu::emitCode(*module, *cpu::CpuTarget::parse(target),
-                              cpu::EmitKind::Object);
-  if (mlir::failed(object))
-    return finish();
-  result.object = *object;
+  std::vector<std::string> objects;
+  for (mlir::ModuleOp part : cpu::splitKernels(*module)) {
+    auto object = cpu::emitCode(part, *cpu::CpuTarget::parse(target),
+                                cpu::EmitKind::Object);
+    if (mlir::failed(object))
+      return finish();
+    objects.push_back(std::move(object->bytes));
+    llvm::append_range(result.entries, object->entries);
+    result.translateMs += object->translateMs;
+    result.optimizeMs += object->optimizeMs;
+    result.generateMs += object->generateMs;
+  }
+  result.parts = objects.size();
+  std::vector<llvm::StringRef> parts(objects.begin(), objects.end());
   Stopwatch watch;
   auto emitError = [&] { return module->emitError(); };
-  auto image =
-      cpu::linkCodeImage(object->bytes, object->entries, emitError, 0x10000);
+  auto image = cpu::linkCodeImage(parts, result.entries, emitError, 0x10000);
   result.linkMs = watch.lap();
   if (mlir::failed(image))
     return finish();
   // The proof that nothing depends on the address: other high and low bits.
-  auto moved = cpu::linkCodeImage(object->bytes, object->entries, emitError,
-                                  0x5a5aa5a53000);
+  auto moved =
+      cpu::linkCodeImage(parts, result.entries, emitError, 0x5a5aa5a53000);
   EXPECT_TRUE(mlir::succeeded(moved) && moved->bytes == image->bytes);
   result.image = *image;
   if (!load)

@@ -42,8 +42,10 @@ struct CompiledKernel {
   std::vector<std::string> errors; ///< empty: it succeeded
   abi::CodeImage image;
   std::optional<core::LoadedCode> code;
-  cpu::EmittedCode object;
-  double parseMs = 0, lowerMs = 0, linkMs = 0, loadMs = 0;
+  std::vector<std::string> entries;
+  size_t parts = 0; ///< that were compiled on their own
+  double parseMs = 0, lowerMs = 0, translateMs = 0, optimizeMs = 0,
+         generateMs = 0, linkMs = 0, loadMs = 0;
 
   /// Runs entry `index` over the tasks [0, tasks).
   void run(std::vector<const void *> buffers, std::vector<int64_t> dims,
