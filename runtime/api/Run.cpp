@@ -86,6 +86,8 @@ moe_error *moe_bind(const moe_program *program, const moe_weights *weights,
       return threads.takeError();
     core::ThreadPool pool;
     core::BindOptions bindOptions{pool.executor(), *threads, {}};
+    if (how->packed_cache)
+      bindOptions.packedCache = how->packed_cache;
     if (how->progress)
       bindOptions.progress = [&](uint64_t done, uint64_t total) {
         how->progress(how->context, done, total);

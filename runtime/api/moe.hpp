@@ -583,6 +583,8 @@ struct BindOptions {
   /// Bytes of packed weights that are done; by any thread, one at a time. May
   /// not throw.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
+  /// See moe_bind_options. Empty: none.
+  std::string packedCache = {};
 };
 
 /// A compiled function. Copies share it.
@@ -592,6 +594,8 @@ public:
                      const BindOptions &options = {}) const {
     auto given = detail::sized<moe_bind_options>();
     given.threads = options.threads;
+    if (!options.packedCache.empty())
+      given.packed_cache = options.packedCache.c_str();
     if (options.progress) {
       given.context = const_cast<BindOptions *>(&options);
       given.progress = [](void *context, uint64_t done, uint64_t total) {

@@ -332,6 +332,25 @@ std::vector<std::string> unusedOfLayer(const std::vector<std::string> &used,
   return unused;
 }
 
+/// Null if packed weights are not to be kept.
+Result<std::unique_ptr<PackedFile>> packedFile(const Program &program,
+                                               const WeightSource &source,
+                                               const BindOptions &options) {
+  if (options.packedCache.empty())
+    return std::unique_ptr<PackedFile>();
+  if (options.packer)
+    return Error(ErrorId::UsageInvalid,
+                 "a cache of packed weights is for the CPU; on a GPU weights "
+                 "are packed where they stay");
+  const std::string identity = source.identity();
+  if (identity.empty())
+    return Error(ErrorId::UsageInvalid,
+                 "a cache of packed weights is for those of a checkpoint's "
+                 "files; random weights and tensors in memory have no name "
+                 "that says when they change");
+  return std::make_unique<PackedFile>(options.packedCache, program, identity);
+}
+
 } // namespace
 
 uint64_t Bound::bytes() const {
@@ -356,23 +375,44 @@ moe::core::bind(std::shared_ptr<const Program> program,
                      " has weights; give a checkpoint's folder, a seed for "
                      "random ones, or named tensors");
 
+  Result<std::unique_ptr<PackedFile>> kept =
+      packedFile(*program, *source, options);
+  if (!kept)
+    return kept.takeError();
+  PackedFile *file = kept->get();
+  const bool isPacked = file && file->map();
+  if (file && !isPacked)
+    if (Status status = file->create(); !status)
+      return status.takeError();
+
   bound->packer = options.packer ? options.packer : hostPacker(*program);
   Binder binder(*bound->packer, *source, options);
+  std::vector<std::byte *> packed;
   for (uint32_t index : program->params()) {
     const abi::Param &param = *params[index];
-    Result<std::byte *> placed = bound->packer->allocate(param);
+    Result<std::byte *> placed =
+        isPacked ? const_cast<std::byte *>(file->param(packed.size()))
+                 : bound->packer->allocate(param);
     if (!placed)
       return placed.takeError();
+    packed.push_back(*placed);
     bound->params[index] = *placed;
     Status status = binder.addParam(param, *placed);
     if (!status)
       return status.takeError();
   }
   Status status = binder.missing();
-  if (status)
+  if (status && !isPacked)
     status = binder.pack();
+  if (status && file && !isPacked)
+    status = file->write(packed);
   if (!status)
     return status.takeError();
+  if (isPacked) {
+    bound->file = *std::move(kept);
+    if (options.progress)
+      options.progress(bound->bytes(), bound->bytes());
+  }
   bound->usedNames = binder.usedNames();
   bound->unusedNames = unusedOfLayer(bound->usedNames, source->names());
   return std::shared_ptr<const Bound>(std::move(bound));

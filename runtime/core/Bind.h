@@ -14,6 +14,7 @@
 #ifndef MOE_RUNTIME_CORE_BIND_H
 #define MOE_RUNTIME_CORE_BIND_H
 
+#include "moe/runtime/core/PackedFile.h"
 #include "moe/runtime/core/Packer.h"
 #include "moe/runtime/core/Program.h"
 #include "moe/runtime/core/ThreadPool.h"
@@ -33,6 +34,9 @@ struct BindOptions {
   std::function<void(uint64_t done, uint64_t total)> progress;
   /// Null: the host's, with the program's own kernels.
   std::shared_ptr<Packer> packer = nullptr;
+  /// A folder where packed weights are kept and, once they are, mapped from
+  /// (PackedFile.h). For checkpoints, packed by the host. Empty: none.
+  std::string packedCache = {};
 };
 
 /// Immutable: any number of threads may run it, with a workspace each.
@@ -57,13 +61,15 @@ private:
        const BindOptions &);
   std::shared_ptr<const Program> owner;
   std::shared_ptr<Packer> packer;
+  std::unique_ptr<const PackedFile> file; ///< in whose memory weights lie
   std::vector<std::byte *> params;
   std::vector<std::string> usedNames, unusedNames;
 };
 
 /// Packs the weights that `program` names. `source` may be null if it names
 /// none. Errors: WeightsNeeded; WeightMissing and WeightMismatch, each naming
-/// the tensor; WeightValue; OutOfMemory; what opening a file can say.
+/// the tensor; WeightValue; OutOfMemory; what opening a file can say;
+/// CacheUnwritable, and UsageInvalid for what `packedCache` does not keep.
 Result<std::shared_ptr<const Bound>>
 bind(std::shared_ptr<const Program> program, const WeightSource *source,
      const BindOptions &options);

@@ -14,6 +14,7 @@
 #include "moe/runtime/core/CpuInfo.h"
 #include "moe/runtime/core/Environment.h"
 #include "moe/runtime/core/Gguf.h"
+#include "moe/runtime/core/KeyText.h"
 #include "moe/runtime/core/Log.h"
 #include "moe/runtime/core/Os.h"
 #include "moe/runtime/core/Version.h"
@@ -22,55 +23,25 @@
 #include <chrono>
 #include <cstring>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 using namespace moe::core;
 
 namespace {
 
-/// Fields with their lengths, so that no two lists of fields are one text.
-class KeyText {
-public:
-  void add(std::string_view field) {
-    const uint64_t size = field.size();
-    text.append(reinterpret_cast<const char *>(&size), sizeof(size));
-    text += field;
-  }
-  void add(uint64_t number) { add(std::to_string(number)); }
-  /// A file's content, or that there is none.
-  Status addFile(const std::string &path, size_t limit);
-  /// The header of a safetensors file, as it lies.
-  Status addHeader(const std::string &path);
-
-  std::string hash() const {
-    const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
-    XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, hash);
-    std::string hex;
-    for (const unsigned char byte : bytes.digest)
-      for (const int digit : {byte >> 4, byte & 15})
-        hex += "0123456789abcdef"[digit];
-    return hex;
-  }
-
-private:
-  std::string text;
-};
-
-Status KeyText::addFile(const std::string &path, size_t limit) {
+/// A file's content, or that there is none.
+Status addFile(KeyText &key, const std::string &path, size_t limit) {
   if (!os::fileInfo(path)) {
-    add("absent");
+    key.add("absent");
     return {};
   }
   Result<std::string> file = os::readFile(path, limit);
   if (!file)
     return file.takeError();
-  add(*file);
+  key.add(*file);
   return {};
 }
 
-Status KeyText::addHeader(const std::string &path) {
+/// The header of a safetensors file, as it lies.
+Status addHeader(KeyText &key, const std::string &path) {
   Result<os::MappedFile> file = os::MappedFile::open(path);
   if (!file)
     return file.takeError();
@@ -81,7 +52,7 @@ Status KeyText::addHeader(const std::string &path) {
     std::memcpy(&length, bytes.data(), sizeof(length));
   const size_t size = std::min<uint64_t>(
       std::min<uint64_t>(length, size_t(1) << 30) + 8, bytes.size());
-  add({reinterpret_cast<const char *>(bytes.data()), size});
+  key.add({reinterpret_cast<const char *>(bytes.data()), size});
   return {};
 }
 
@@ -103,7 +74,7 @@ Status addCheckpoint(KeyText &key, const std::string &folder) {
   constexpr size_t limit = size_t(1) << 30;
   for (const char *name :
        {"config.json", "hf_quant_config.json", "model.safetensors.index.json"})
-    if (Status status = key.addFile(folder + "/" + name, limit); !status)
+    if (Status status = addFile(key, folder + "/" + name, limit); !status)
       return status;
   Result<std::vector<std::string>> entries = os::listDirectory(folder);
   if (!entries)
@@ -117,7 +88,7 @@ Status addCheckpoint(KeyText &key, const std::string &folder) {
     if (!entry.ends_with(".safetensors"))
       continue;
     key.add(entry);
-    if (Status status = key.addHeader(folder + "/" + entry); !status)
+    if (Status status = addHeader(key, folder + "/" + entry); !status)
       return status;
   }
   return {};

@@ -33,6 +33,7 @@ struct Checkpoint::State {
   std::vector<unsigned> fileOf;
   /// In the place of all others, where the checkpoint is one.
   std::optional<GgufFile> gguf;
+  std::string ggufPath;
 
   struct File {
     std::string path;
@@ -105,6 +106,7 @@ Status Checkpoint::State::openGguf(const std::string &path) {
   if (!opened)
     return opened.takeError();
   gguf = *std::move(opened);
+  ggufPath = path;
   for (const GgufTensor &tensor : gguf->tensors())
     names.push_back(tensor.name);
   return Status::ok();
@@ -180,6 +182,22 @@ Result<Checkpoint> Checkpoint::open(const std::string &given) {
   if (!status)
     return status.takeError();
   return Checkpoint(std::move(state));
+}
+
+std::string Checkpoint::identity() const {
+  std::string text;
+  auto add = [&](const std::string &path) {
+    text += path;
+    if (std::optional<os::FileInfo> info = os::fileInfo(path))
+      text += '\0' + std::to_string(info->size) + ' ' +
+              std::to_string(info->modified);
+    text += '\n';
+  };
+  if (state->gguf)
+    add(state->ggufPath);
+  for (const State::File &file : state->files)
+    add(file.path);
+  return text;
 }
 
 const std::string &Checkpoint::path() const { return state->path; }

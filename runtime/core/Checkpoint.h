@@ -42,6 +42,8 @@ public:
   static Result<Checkpoint> open(const std::string &path);
 
   const std::string &path() const;
+  /// Its files of tensors, with their lengths and when they were changed.
+  std::string identity() const;
   bool empty() const { return names().empty(); }
   /// Every tensor, sorted. An index's file may turn out to lack one.
   const std::vector<std::string> &names() const;

@@ -48,6 +48,7 @@ public:
   void release(const std::byte *data, size_t bytes) const override {
     checkpoint.release(data, bytes);
   }
+  std::string identity() const override { return checkpoint.identity(); }
   std::vector<std::string> names() const override { return checkpoint.names(); }
 
 private:

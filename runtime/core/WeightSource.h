@@ -48,6 +48,10 @@ public:
   /// The bytes will not be read again: their pages may go.
   virtual void release(const std::byte *data, size_t bytes) const {}
 
+  /// What tells these weights from others before they are read; empty where
+  /// nothing does.
+  virtual std::string identity() const { return {}; }
+
   /// All that is stored, sorted; empty where anything can be had.
   virtual std::vector<std::string> names() const = 0;
 };

@@ -84,6 +84,8 @@ Status CompiledLayer::open(const std::string &dtype) {
   moe_bind_options bind{};
   bind.size = sizeof bind;
   bind.threads = options.threads;
+  if (options.packedCache)
+    bind.packed_cache = options.packedCache->c_str();
   start = milliseconds();
   moe_bound *packed = nullptr;
   if (Status status =

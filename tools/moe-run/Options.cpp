@@ -23,6 +23,8 @@ static constexpr Flag kFlags[] = {
     {"weights", "DIR",
      "a checkpoint's folder; default: the source, if it is one"},
     {"random-weights", "SEED", "random weights instead"},
+    {"packed-cache", "DIR",
+     "keep the packed weights there, and map them the next time"},
     {"input", "FILE", "a safetensors file with the inputs by name"},
     {"args", "FILE", "the same, for functions: arg0, arg1, ..."},
     {"tokens", "T", "random hidden_states of T tokens"},
@@ -130,6 +132,7 @@ Result<RunOptions> tools::parseOptions(const CommandLine &line) {
   options.target = line.get("target");
   options.stats = line.get("stats");
   options.fast = line.get("moe-fast");
+  options.packedCache = line.get("packed-cache");
   options.check = line.has("check");
   options.checkPhases = line.has("check-phases");
   options.exact = line.has("exact");
@@ -147,6 +150,8 @@ Result<RunOptions> tools::parseOptions(const CommandLine &line) {
     return usage("expected inputs from a file or random ones, not both");
   if (options.weights && options.weightSeed)
     return usage("expected --weights or --random-weights, not both");
+  if (options.packedCache && options.executor == ExecutorKind::Reference)
+    return usage("--packed-cache is for compiled layers");
   if (options.exact && options.executor != ExecutorKind::Reference)
     return usage("--exact is for --executor=reference");
   bool fixture = options.expect && os::fileInfo(*options.expect) &&

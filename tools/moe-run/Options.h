@@ -29,7 +29,7 @@ struct RunOptions {
   std::optional<uint32_t> repeat;   ///< of a compiled layer
   bool randomInputs = false;        ///< --tokens or --random-args
   uint64_t seed = 0;
-  std::optional<std::string> output, expect, target, stats, fast;
+  std::optional<std::string> output, expect, target, stats, fast, packedCache;
   std::optional<double> rtol;
   ExecutorKind executor = ExecutorKind::Cpu;
   std::string cudaDriver; ///< the simulator's path; empty: the usual driver
