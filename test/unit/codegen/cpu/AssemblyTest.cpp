@@ -202,6 +202,8 @@ TEST(AssemblyTest, DotLoopsHoldDotProductsAndNoSpills) {
     size_t most = 0;
     for (const Loop &loop : list) {
       most = std::max(most, count(loop, {"vdpbf16ps", "%zmm"}));
+      if (count(loop, {"vdpbf16ps"}) == 0)
+        continue; // from panel to panel
       EXPECT_EQ(count(loop, {"rsp"}) + count(loop, {"call"}), 0u)
           << name << " spills:\n"
           << testing::PrintToString(loop);
@@ -230,6 +232,8 @@ TEST(AssemblyTest, AmxLoopsHoldTileProductsAndNoSpills) {
     const size_t rowTiles = rows > 16 ? 2 : 1;
     for (const Loop &loop : list) {
       const size_t products = count(loop, {"tdpbf16ps"});
+      if (products == 0)
+        continue; // from panel to panel
       const size_t panels = products / (2 * rowTiles);
       EXPECT_TRUE(panels == 1 || panels == 2) << name;
       EXPECT_EQ(products, 2 * rowTiles * panels) << name;
