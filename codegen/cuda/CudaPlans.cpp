@@ -14,10 +14,13 @@
 
 #include "moe/codegen/cuda/CudaKernels.h"
 #include "moe/codegen/cuda/KernelText.h"
+#include "moe/codegen/cuda/MatmulCounts.h"
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace moe;
@@ -56,19 +59,10 @@ static MatmulAttr fit(GroupedMatmulOp op, MainLoop loop, int64_t tileM,
 /// best.
 static constexpr int64_t fewRows = 16;
 
-/// Slots a token has, where the groups' ids can be seen.
-static int64_t slotsPerToken(GroupedMatmulOp op) {
-  auto group =
-      op.getGroups() ? op.getGroups().getDefiningOp<GroupOp>() : GroupOp();
-  auto ids = group ? cast<RankedTensorType>(group.getIds().getType())
-                   : RankedTensorType();
-  return ids && !ids.isDynamicDim(1) ? std::max<int64_t>(ids.getDimSize(1), 1)
-                                     : 1;
-}
-
 /// Token counts up to which experts have few rows.
 static int64_t tokensOfFewRows(GroupedMatmulOp op) {
-  return fewRows * op.getNumGroups() / slotsPerToken(op);
+  std::optional<MatmulRouting> routing = routingOf(op);
+  return fewRows * op.getNumGroups() / (routing ? routing->slots : 1);
 }
 
 /// The tile of a main loop: rows, columns of each side, stages wanted.
@@ -89,7 +83,41 @@ static std::array<int64_t, 3> tileOf(GroupedMatmulOp op, MainLoop loop,
   llvm_unreachable("every main loop is handled");
 }
 
-PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t,
+/// Token counts that a plan's figures are given for.
+static constexpr int64_t countedTokens[] = {1,    8,    32,    128,
+                                            1024, 4096, 16384, 32768};
+
+/// What the plan comes to at the token counts for which it runs, for readers.
+static void addCounts(NamedAttrList &figures, const MatmulShape &shape,
+                      MatmulRouting routing, cuda::TargetAttr target,
+                      int64_t minTokens, int64_t maxTokens) {
+  auto round = [](double value, double unit) {
+    return std::round(value / unit) * unit;
+  };
+  SmallVector<int64_t> counted, tiles;
+  SmallVector<double> experts, waves, waste;
+  for (int64_t tokens : countedTokens) {
+    if (tokens < minTokens || tokens > maxTokens)
+      continue;
+    const MatmulCounts counts = countMatmul(shape, routing, target, tokens);
+    counted.push_back(tokens);
+    tiles.push_back(std::llround(counts.tiles));
+    experts.push_back(round(counts.experts, 1.0 / 64));
+    waves.push_back(round(counts.waves, 1.0 / 128));
+    waste.push_back(round(counts.waste, 1.0 / 128));
+  }
+  Builder b(target.getContext());
+  figures.set("blocks_of_sm",
+              b.getI64IntegerAttr(residentBlocks(shape, target)));
+  figures.set("experts", b.getDenseF64ArrayAttr(experts));
+  figures.set("slots", b.getI64IntegerAttr(routing.slots));
+  figures.set("tile_waste", b.getDenseF64ArrayAttr(waste));
+  figures.set("tiles", b.getDenseI64ArrayAttr(tiles));
+  figures.set("tokens", b.getDenseI64ArrayAttr(counted));
+  figures.set("waves", b.getDenseF64ArrayAttr(waves));
+}
+
+PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
                                         int64_t maxTokens) const {
   auto matmul = dyn_cast<GroupedMatmulOp>(op);
   if (!matmul)
@@ -110,17 +138,17 @@ PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t,
   const double flops = 2.0 * shape.depth * shape.columns * sides;
   SmallVector<RankedTensorType> tensors(sides, matmul.getRhsType(0));
   Builder b(getContext());
-  DictionaryAttr figures = b.getDictionaryAttr({
-      b.getNamedAttr("expert_bytes",
-                     b.getI64IntegerAttr(
-                         plan.getWeightLayout().getBytesPerExpert(tensors))),
-      b.getNamedAttr("flops_per_row",
-                     b.getI64IntegerAttr(static_cast<int64_t>(flops))),
-      b.getNamedAttr("shared_bytes", b.getI64IntegerAttr(shape.smem)),
-      b.getNamedAttr("threads", b.getI64IntegerAttr(shape.threads)),
-      b.getNamedAttr("tokens_of_few_rows",
-                     b.getI64IntegerAttr(tokensOfFewRows(matmul))),
-  });
+  NamedAttrList figures;
+  auto add = [&](StringRef name, int64_t value) {
+    figures.set(name, b.getI64IntegerAttr(value));
+  };
+  add("expert_bytes", plan.getWeightLayout().getBytesPerExpert(tensors));
+  add("flops_per_row", static_cast<int64_t>(flops));
+  add("shared_bytes", shape.smem);
+  add("threads", shape.threads);
+  add("tokens_of_few_rows", tokensOfFewRows(matmul));
+  if (std::optional<MatmulRouting> routing = routingOf(matmul))
+    addCounts(figures, shape, *routing, *this, minTokens, maxTokens);
   std::string chosen = llvm::formatv(
       "{0}, tiles of {1}x{2}, {3} stages of {4}", stringifyMainLoop(loop),
       plan.getTileM(), plan.getTileN(), plan.getStages(), plan.getTileK());
@@ -135,8 +163,9 @@ PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t,
     second = llvm::formatv("tiles of {0}x{1}, for {2} rows an expert", other[0],
                            other[1], few ? "more" : "few");
   }
-  return {plan, DecisionAttr::get(getContext(), planSubject(matmul), chosen,
-                                  reason, second, figures)};
+  return {plan,
+          DecisionAttr::get(getContext(), planSubject(matmul), chosen, reason,
+                            second, figures.getDictionary(getContext()))};
 }
 
 /// Where experts stop having few rows, if that makes a difference to a plan.

@@ -40,6 +40,12 @@ static std::string textOf(Attribute attribute) {
     os << llvm::format("%.4g", number.getValueAsDouble());
   else if (auto integer = dyn_cast<IntegerAttr>(attribute))
     os << integer.getValue();
+  else if (auto numbers = dyn_cast<DenseF64ArrayAttr>(attribute))
+    llvm::interleave(
+        numbers.asArrayRef(), os,
+        [&](double number) { os << llvm::format("%.4g", number); }, "/");
+  else if (auto integers = dyn_cast<DenseI64ArrayAttr>(attribute))
+    llvm::interleave(integers.asArrayRef(), os, "/");
   else
     os << attribute;
   return text;
@@ -50,6 +56,10 @@ static llvm::json::Value jsonOf(Attribute attribute) {
     return number.getValueAsDouble();
   if (auto integer = dyn_cast<IntegerAttr>(attribute))
     return integer.getInt();
+  if (auto numbers = dyn_cast<DenseF64ArrayAttr>(attribute))
+    return llvm::json::Array(numbers.asArrayRef());
+  if (auto integers = dyn_cast<DenseI64ArrayAttr>(attribute))
+    return llvm::json::Array(integers.asArrayRef());
   return textOf(attribute);
 }
 

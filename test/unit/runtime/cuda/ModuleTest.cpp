@@ -212,6 +212,10 @@ TEST(CudaModuleTest, NvrtcAbsent) {
             "E0810: no NVRTC: '/nonexistent/libnvrtc.so' does not exist; "
             "install the Python package nvidia-cuda-nvrtc (or nvidia-cuda-"
             "nvrtc-cu12), or set MOE_NVRTC to the path of libnvrtc.so");
+  // Where there is a cubin nobody asks for it.
+  package.variants[0]->code.push_back(
+      code(abi::CodeKind::Cubin, "sm_80", "cubin of sample"));
+  EXPECT_EQ(error(package), "no error");
   unsetenv("MOE_NVRTC");
 }
 
