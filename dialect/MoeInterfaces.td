@@ -50,6 +50,10 @@ def Moe_PlanAttrInterface : AttrInterface<"PlanAttrInterface"> {
     InterfaceMethod<"The layout its weights must have; null for none",
       "::moe::PackedLayoutAttrInterface", "getWeightLayout">,
     InterfaceMethod<[{
+        Whether the op's own kernel brings weights into that layout, a part at a
+        time just before it is multiplied, so that it takes them as they are.
+      }], "bool", "packsInKernel", (ins), "", "return false;">,
+    InterfaceMethod<[{
         Rows of one task of a grouped matmul whose tiles are listed by
         moe.tiles; 0 when its kernel needs no list.
       }], "int64_t", "getTileRows">
@@ -75,9 +79,11 @@ def Moe_TargetAttrInterface : AttrInterface<"TargetAttrInterface"> {
     InterfaceMethod<[{
         The plan for an op whose token count lies in [minTokens, maxTokens],
         with the decision that explains it; null when the op needs none.
+        Weights at run time are others in every call: packing them is work of
+        the call.
       }], "::moe::PlanChoice", "choosePlan",
       (ins "::mlir::Operation *":$op, "int64_t":$minTokens,
-           "int64_t":$maxTokens)>,
+           "int64_t":$maxTokens, "bool":$weightsAtRunTime)>,
     InterfaceMethod<[{
         How many tasks a moe_exec.kernel runs, from the plans of its ops, and
         the scratch bytes that each worker needs.

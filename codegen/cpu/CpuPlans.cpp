@@ -37,6 +37,10 @@ constexpr double cyclesPerTileProduct = 16;
 /// that experts with a handful of rows more are not cut unevenly. A reduction
 /// that is faster wants more, up to what a core's cache holds.
 constexpr int64_t tileRowsWanted = 48, tileRowsAtMost = 128;
+/// Where a task packs the weights, each tile of rows packs them again: it has
+/// more of them, if there are tasks enough without. What of a panel is packed
+/// at a time stays in the first cache.
+constexpr int64_t tileRowsOfPacking = 256, wordsPacked = 256;
 
 /// One way to hold a block in registers.
 struct RegisterBlock {
@@ -95,7 +99,8 @@ static int64_t slotsPerToken(GroupedMatmulOp op) {
 }
 
 PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
-                                       int64_t maxTokens) const {
+                                       int64_t maxTokens,
+                                       bool weightsAtRunTime) const {
   auto matmul = dyn_cast<GroupedMatmulOp>(op);
   if (!matmul)
     return {};
@@ -116,7 +121,12 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
   const int64_t wanted =
       std::clamp<int64_t>(static_cast<int64_t>(tileRowsWanted * speed),
                           tileRowsWanted, tileRowsAtMost);
-  const int64_t tileRows = std::max<int64_t>(wanted / best.rows, 1) * best.rows;
+  int64_t tileRows = std::max<int64_t>(wanted / best.rows, 1) * best.rows;
+  if (weightsAtRunTime && panels >= 4 * getCores()) {
+    const int64_t words = std::max<int64_t>(depth / reduction.interleave, 1);
+    const int64_t held = std::min(getL2() / 2 / (4 * words), tileRowsOfPacking);
+    tileRows = std::max(held, tileRowsAtMost) / best.rows * best.rows;
+  }
   int64_t run =
       3 * getL2() / 4 / (4 * tileRows) / 256 * 256 * reduction.interleave;
   run = std::max<int64_t>(run, 256);
@@ -137,9 +147,12 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
   perTask = std::min(
       perTask, std::max<int64_t>(llvm::divideCeil(panels, getCores()), 1));
 
-  const int64_t prefetch = 8192;
-  auto plan = MatmulAttr::get(getContext(), best.rows, columns, tileRows,
-                              perTask, streams, run, prefetch, reduction.name);
+  const int64_t prefetch = weightsAtRunTime ? 0 : 8192;
+  const int64_t packDepth =
+      weightsAtRunTime ? wordsPacked * reduction.interleave : 0;
+  auto plan =
+      MatmulAttr::get(getContext(), best.rows, columns, tileRows, perTask,
+                      streams, run, prefetch, packDepth, reduction.name);
 
   // Figures for readers, of one row and of one expert.
   const double flops = 2.0 * depth * matmul.getNumColumns() * sides;
@@ -166,9 +179,9 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
       "plan of grouped_matmul {0}x{1}x{2}, {3} side{4}", matmul.getNumGroups(),
       matmul.getNumColumns(), depth, sides, sides == 1 ? "" : "s");
   std::string chosen = llvm::formatv(
-      "{0} {1}, {2}-row tiles, {3} panels a task", best.name(),
+      "{0} {1}, {2}-row tiles, {3} panels a task{4}", best.name(),
       reduction.id == Reduction::Fma ? "registers" : reduction.name, tileRows,
-      perTask);
+      perTask, weightsAtRunTime ? " that it packs" : "");
   std::string reason =
       llvm::formatv("fewest cycles a multiply-add; {0} binds at {1} tokens",
                     rowsAtMost > ridge ? "compute" : "memory", maxTokens);

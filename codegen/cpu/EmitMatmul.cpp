@@ -11,10 +11,14 @@
 // block leave the registers once, for a small buffer: so the epilogue exists
 // once a kernel and not once a block size, and the inner loop stays bare.
 //
+// Where weights come unpacked, a task packs a part of its panels, as much as
+// stays in cache while all blocks pass over it, and then the next.
+//
 //===----------------------------------------------------------------------===//
 
 #include "moe/codegen/cpu/Emitters.h"
 #include "moe/codegen/cpu/MatmulShape.h"
+#include "moe/codegen/cpu/PanelPacker.h"
 #include "moe/codegen/cpu/TileFunction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -36,8 +40,8 @@ struct RowTile {
   Value held;
 };
 
-/// A block of a tile: its first row within the tile, its rows, and the rows
-/// that it is computed with.
+/// A block of a tile: its number and first row within the tile, its rows, and
+/// the rows that it is computed with.
 struct RowBlock {
   Value index, first, rows, height;
 };
@@ -45,7 +49,8 @@ struct RowBlock {
 class MatmulEmitter {
 public:
   MatmulEmitter(KernelFrame &frame, GroupedMatmulOp op)
-      : frame(frame), l(frame.l), op(op), shape(op, frame.target) {}
+      : frame(frame), l(frame.l), op(op), shape(op, frame.target),
+        packer(frame, op.getRhs(), PackShape(shape.packedType)) {}
 
   void run();
 
@@ -62,7 +67,9 @@ private:
   void packPairs(Value source, Value target, const RowBlock &block,
                  Value wordBegin, Value words);
   void panels(const RowTile &tile, Value panelBegin, Value panelCount);
-  void callTile(Value rows, ArrayRef<Value> arguments);
+  void callTile(Value rows, ArrayRef<Value> arguments, bool fetches);
+  SmallVector<Value> shareOf(const RowBlock &block, const RowTile &tile,
+                             const LinesAhead &ahead, Value cached);
   void epilogue(const RowTile &tile, Value panelBegin, Value panelCount);
   Value operand(unsigned index, const RowTile &tile, Value row, Value column,
                 int64_t width);
@@ -71,7 +78,9 @@ private:
   LeafBuilder &l;
   GroupedMatmulOp op;
   const MatmulShape shape;
-  Value weights, packedRows, sums;
+  PanelPacker packer; ///< of a matmul that packs
+  Value packedRows, sums;
+  Value weights; ///< packed: all of them, or what the task has just packed
   Value slotsPerToken; ///< with gather
 };
 
@@ -233,7 +242,8 @@ void MatmulEmitter::packPairs(Value source, Value target, const RowBlock &block,
 //===----------------------------------------------------------------------===//
 
 /// Calls the tile function for a block of `rows` rows.
-void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
+void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments,
+                             bool fetches) {
   SmallVector<int64_t> cases;
   if (shape.inTiles())
     cases = {8, 16};
@@ -243,10 +253,11 @@ void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
     TileShape tile{rows,
                    shape.vectors(),
                    shape.lanes,
-                   shape.streamsFor(rows),
+                   shape.packs() ? 1 : shape.streamsFor(rows),
                    shape.prefetch,
                    shape.weight,
                    shape.words % rowRun == 0 && shape.runWords % rowRun == 0,
+                   fetches,
                    shape.reduction};
     func::FuncOp function = getTileFunction(frame.leaves, tile);
     func::CallOp::create(l.b, l.loc, function, arguments);
@@ -266,6 +277,24 @@ void MatmulEmitter::callTile(Value rows, ArrayRef<Value> arguments) {
   fill(branch.getDefaultRegion(), shape.rows);
 }
 
+/// The lines that a block fetches of those that are packed next: both a word if
+/// it is the only one, one if it is one of the first two, none otherwise.
+SmallVector<Value> MatmulEmitter::shareOf(const RowBlock &block,
+                                          const RowTile &tile,
+                                          const LinesAhead &ahead,
+                                          Value cached) {
+  Value alone = l.equal(tile.blocks, l.i64(1));
+  Value second = l.equal(block.index, l.i64(1));
+  Value some = l.less(block.index, l.i64(2));
+  auto ifSome = [&](Value value, Value none) {
+    return l.select(some, value, none);
+  };
+  Value one = l.select(second, ahead.second, ahead.first);
+  return {ifSome(one, cached),
+          ifSome(l.select(alone, ahead.second, one), cached),
+          ifSome(ahead.perWord, l.i64(0)), ifSome(ahead.perRun, l.i64(0))};
+}
+
 /// Panels [panelBegin, panelBegin + panelCount) of the tile, at most as many
 /// as the buffer of sums holds.
 void MatmulEmitter::panels(const RowTile &tile, Value panelBegin,
@@ -276,44 +305,68 @@ void MatmulEmitter::panels(const RowTile &tile, Value panelBegin,
     l.store(l.constant(l.widened(f32(), width), 0), l.element(sums, f32(), i));
   });
 
-  Value expert = l.sub(tile.expert, l.i64(shape.firstExpert));
-  Value first = l.offset(weights, l.add(l.mul(expert, shape.expertBytes),
-                                        l.mul(panelBegin, shape.panelBytes())));
-  // A single block walks several panels at once; otherwise a panel stays in
-  // cache while the blocks pass over it.
-  Value oneBlock = l.equal(tile.blocks, l.i64(1));
-  Value group = l.select(oneBlock, panelCount, l.i64(1));
-  Value groups = l.select(oneBlock, l.i64(1), panelCount);
-  auto blocks = [&](Value panelAt, Value sumsAt, Value done, Value words) {
-    Value weightsAt = l.offset(panelAt, l.mul(done, shape.stepBytes()));
+  // A single block walks several panels at once; otherwise, and where a panel
+  // has just been packed, it stays in cache while the blocks pass over it.
+  Value together = shape.packs()
+                       ? arith::ConstantIntOp::create(l.b, l.loc, 0, 1)
+                       : l.equal(tile.blocks, l.i64(1));
+  Value group = l.select(together, panelCount, l.i64(1));
+  Value groups = l.select(together, l.i64(1), panelCount);
+  // Words [done, done + words) of the packed rows by the weights at a place.
+  auto blocks = [&](Value weightsAt, Value sumsAt, Value done, Value words,
+                    std::optional<LinesAhead> lines = {}) {
     forBlocks(tile, [&](const RowBlock &block) {
       Value rowsAt = l.add(l.mul(block.first, shape.packedWords()),
                            l.mul(done, block.height));
       // Each of several blocks fetches its share of what follows the words.
       Value bytes = l.mul(words, shape.stepBytes());
       Value share = l.div(bytes, tile.blocks);
-      Value ahead = l.select(oneBlock, l.i64(shape.prefetch),
+      Value ahead = l.select(together, l.i64(shape.prefetch),
                              l.add(bytes, l.mul(block.index, share)));
-      callTile(block.height,
-               {l.offset(packedRows, l.mul(rowsAt, 4)), weightsAt,
-                l.offset(sumsAt, l.mul(block.first, 4 * shape.width())), words,
-                group, l.i64(shape.panelBytes()), sumStride, ahead,
-                l.div(l.i64(shape.stepBytes()), tile.blocks)});
+      SmallVector<Value> arguments{
+          l.offset(packedRows, l.mul(rowsAt, 4)),
+          weightsAt,
+          l.offset(sumsAt, l.mul(block.first, 4 * shape.width())),
+          words,
+          group,
+          l.i64(shape.panelBytes()),
+          sumStride,
+          ahead,
+          l.div(l.i64(shape.stepBytes()), tile.blocks)};
+      if (lines)
+        llvm::append_range(arguments, shareOf(block, tile, *lines, weightsAt));
+      callTile(block.height, arguments, lines.has_value());
     });
   };
-  // Packed words [wordBegin, wordBegin + words).
+  Value expert = l.sub(tile.expert, l.i64(shape.firstExpert));
+  // Words [wordBegin, wordBegin + words), which the packed rows hold: as many
+  // at once as stay in cache.
   auto run = [&](Value wordBegin, Value words) {
-    Value atWord = l.offset(first, l.mul(wordBegin, shape.stepBytes()));
-    l.loop(groups, [&](Value panel) {
-      Value panelAt = l.offset(atWord, l.mul(panel, shape.panelBytes()));
-      Value sumsAt = l.offset(sums, l.mul(panel, sumStride));
-      if (shape.cachedWords() >= shape.runWords)
-        return blocks(panelAt, sumsAt, l.i64(0), words);
-      Value atOnce = l.select(oneBlock, words, l.i64(shape.cachedWords()));
+    l.loop(groups, [&](Value index) {
+      Value panel = l.add(panelBegin, index);
+      Value sumsAt = l.offset(sums, l.mul(index, sumStride));
+      Value first = l.add(l.mul(expert, shape.expertBytes),
+                          l.add(l.mul(panel, shape.panelBytes()),
+                                l.mul(wordBegin, shape.stepBytes())));
+      if (shape.cachedWords() >= shape.runWords && !shape.packs())
+        return blocks(l.offset(weights, first), sumsAt, l.i64(0), words);
+      Value atOnce = l.select(together, words, l.i64(shape.cachedWords()));
       Value times = l.div(l.add(words, l.sub(atOnce, l.i64(1))), atOnce);
       l.loop(times, [&](Value i) {
         Value done = l.mul(i, atOnce);
-        blocks(panelAt, sumsAt, done, l.min(atOnce, l.sub(words, done)));
+        Value count = l.min(atOnce, l.sub(words, done));
+        if (shape.packs()) {
+          Value word = l.add(wordBegin, done);
+          packer.pack({expert, panel, word, count, weights});
+          Value end = l.add(done, count), more = l.less(end, words);
+          return blocks(
+              weights, sumsAt, done, count,
+              packer.linesOf({expert, l.select(more, panel, l.add(panel, 1)),
+                              l.select(more, l.add(wordBegin, end), wordBegin),
+                              Value(), Value()}));
+        }
+        Value at = l.add(first, l.mul(done, shape.stepBytes()));
+        blocks(l.offset(weights, at), sumsAt, done, count);
       });
     });
   };
@@ -392,9 +445,13 @@ void MatmulEmitter::epilogue(const RowTile &tile, Value panelBegin,
 //===----------------------------------------------------------------------===//
 
 void MatmulEmitter::run() {
-  weights = frame.packed(op.getRhs()[0]);
+  if (!shape.packs() || packer.inVectors())
+    frame.keepAsWritten();
   packedRows = frame.scratch(0);
   sums = frame.scratch(shape.packedRowBytes());
+  weights = shape.packs()
+                ? frame.scratch(shape.packedRowBytes() + shape.sumBytes())
+                : frame.packed(op.getRhs()[0]);
   if (op.getGather()) {
     Value tokens = frame.tensor(op.getLhs()).sizes[0];
     Value slots = frame.groups(op.getGroups()).rows;

@@ -26,8 +26,7 @@ void moe::cpu::emitPack(KernelFrame &frame, PackOp op) {
     Value panel = l.rem(task, shape.panels);
     Value target = l.offset(base, l.add(l.mul(expert, shape.expertBytes),
                                         l.mul(panel, shape.panelBytes)));
-    packer.pack({expert, panel, l.i64(1), l.i64(0), l.i64(shape.words()),
-                 target, l.i64(shape.panelBytes)});
+    packer.pack({expert, panel, l.i64(0), l.i64(shape.words()), target});
     const int64_t rest = shape.expertBytes - shape.panels * shape.panelBytes;
     if (rest == 0)
       return;

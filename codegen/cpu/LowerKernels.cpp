@@ -43,7 +43,6 @@ static void emitKernel(exec::KernelOp kernel, cpu::TargetAttr target,
     leaf::emitLoops(frame);
     break;
   case KernelClass::Matmul:
-    frame.keepAsWritten();
     emitMatmul(frame, onlyOp<GroupedMatmulOp>(kernel));
     break;
   case KernelClass::Route:

@@ -42,7 +42,11 @@ MatmulShape::MatmulShape(GroupedMatmulOp op, MatmulAttr plan,
   runWords =
       plan.getDepth() ? std::min(plan.getDepth() / interleave, words) : words;
   runWords = std::max<int64_t>(runWords, 1);
+  packWords = std::min(plan.getPackDepth() / interleave,
+                       static_cast<int64_t>(llvm::alignTo(words, rowRun)));
   SmallVector<RankedTensorType> tensors(sides, rhs);
+  packedType =
+      PackedType::get(op.getContext(), plan.getWeightLayout(), tensors);
   expertBytes = plan.getWeightLayout().getBytesPerExpert(tensors);
 }
 
@@ -55,6 +59,8 @@ int64_t MatmulShape::packedWords() const {
 }
 
 int64_t MatmulShape::cachedWords() const {
+  if (packs())
+    return packWords;
   if (inTiles())
     return 256;
   if (!sharesFetches(stepBytes()))

@@ -31,9 +31,11 @@ struct MatmulShape {
   int64_t words;      ///< of a row, zeros behind it included
   // Of the plan and target.
   int64_t lanes, rows, columns, tileRows, panelsPerTask, streams, prefetch;
-  int64_t runWords;  ///< words that are packed at a time
-  int64_t registers; ///< vector registers
-  int64_t l1;        ///< bytes of a core's first cache
+  int64_t runWords;      ///< words that are packed at a time
+  int64_t packWords;     ///< words of panels that are; 0: they come packed
+  int64_t registers;     ///< vector registers
+  int64_t l1;            ///< bytes of a core's first cache
+  PackedType packedType; ///< of the weights, when they are
   int64_t expertBytes;
 
   MatmulShape(GroupedMatmulOp op, MatmulAttr plan, TargetAttr target);
@@ -62,6 +64,8 @@ struct MatmulShape {
   /// read at an even pace, and not only under the first block. AMX takes more
   /// bytes a cycle than the second cache gives in any case.
   int64_t cachedWords() const;
+  /// Whether tasks pack the weights.
+  bool packs() const { return packWords != 0; }
   /// Whether sums are held in AMX tiles.
   bool inTiles() const { return reduction == Reduction::AmxBf16; }
   /// Panels whose sums are kept before the epilogue takes them.
@@ -70,10 +74,12 @@ struct MatmulShape {
   }
   /// Panels that a block of so many rows walks at once.
   int64_t streamsFor(int64_t blockRows) const;
-  /// Scratch of a worker: the packed rows, then the sums.
+  /// Scratch of a worker: the packed rows, the sums, the packed weights.
   int64_t packedRowBytes() const { return 4 * tileRows * packedWords(); }
   int64_t sumBytes() const { return 4 * panelsAtOnce() * tileRows * width(); }
-  int64_t scratchBytes() const { return packedRowBytes() + sumBytes(); }
+  int64_t scratchBytes() const {
+    return packedRowBytes() + sumBytes() + packWords * stepBytes();
+  }
 };
 
 } // namespace moe::cpu

@@ -150,7 +150,8 @@ LogicalResult MatmulAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t rows, int64_t columns,
                                  int64_t tileRows, int64_t panelsPerTask,
                                  int64_t streams, int64_t depth,
-                                 int64_t prefetch, StringRef reduction) {
+                                 int64_t prefetch, int64_t packDepth,
+                                 StringRef reduction) {
   struct Field {
     StringRef name;
     int64_t value, low, high;
@@ -160,7 +161,8 @@ LogicalResult MatmulAttr::verify(function_ref<InFlightDiagnostic()> emitError,
         Field{"tile_rows", tileRows, 1, 4096},
         Field{"panels_per_task", panelsPerTask, 1, 1 << 20},
         Field{"streams", streams, 1, 8}, Field{"depth", depth, 0, 1 << 30},
-        Field{"prefetch", prefetch, 0, 1 << 20}})
+        Field{"prefetch", prefetch, 0, 1 << 20},
+        Field{"pack_depth", packDepth, 0, 1 << 20}})
     if (field.value < field.low || field.value > field.high)
       return emitError() << "matmul expects " << field.low
                          << " <= " << field.name << " <= " << field.high
@@ -169,13 +171,16 @@ LogicalResult MatmulAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (!row)
     return emitError() << "matmul knows the reductions " << reductionNames()
                        << ", got '" << reduction << "'";
-  // Words of rows are packed in runs; none is cut by a run of depth.
-  if (const int64_t words = depth / row->interleave;
-      row->interleave > 1 &&
-      (words * row->interleave != depth || words % rowRun != 0))
+  // Words of rows are packed in runs; none is cut by a run of depth. Weights
+  // are packed in squares of words.
+  const int64_t runDepth = rowRun * row->interleave;
+  if ((row->interleave > 1 || packDepth != 0) && depth % runDepth != 0)
     return emitError() << "matmul by " << reduction << " expects depth to be a "
-                       << "multiple of " << rowRun * row->interleave << ", got "
-                       << depth;
+                       << "multiple of " << runDepth << ", got " << depth;
+  if (packDepth % runDepth != 0)
+    return emitError() << "matmul by " << reduction
+                       << " expects pack_depth to be a multiple of " << runDepth
+                       << ", got " << packDepth;
   if (row->id == Reduction::AmxBf16 && tileRows % amxRows != 0)
     return emitError() << "matmul by " << reduction
                        << " expects tile_rows to be a multiple of " << amxRows
@@ -193,6 +198,8 @@ PackedLayoutAttrInterface MatmulAttr::getWeightLayout() const {
                          row.depthMultiple);
 }
 
+bool MatmulAttr::packsInKernel() const { return getPackDepth() != 0; }
+
 /// Vector registers that a block needs: its sums, one step of a panel, and one
 /// element of a row; without fused multiply-adds a product too.
 static int64_t registersOf(int64_t rows, int64_t vectors, bool hasFma) {
@@ -207,8 +214,11 @@ std::string MatmulAttr::getPlanError(Operation *op) const {
     os << "#moe_cpu.matmul is no plan for " << op->getName();
     return text;
   }
-  if (auto packed = dyn_cast<PackedType>(matmul.getRhs()[0].getType());
-      packed && packed.getLayout() != getWeightLayout())
+  auto packed = dyn_cast<PackedType>(matmul.getRhs()[0].getType());
+  if (packed && packsInKernel())
+    os << "weights are packed already, the plan packs " << getPackDepth()
+       << " k of them at a time";
+  else if (packed && packed.getLayout() != getWeightLayout())
     os << "weights are packed as " << Attribute(packed.getLayout())
        << ", the plan wants " << Attribute(getWeightLayout());
   else if (matmul.getTiles() &&

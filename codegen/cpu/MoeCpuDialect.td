@@ -101,7 +101,7 @@ def MoeCpu_PanelsAttr : MoeCpu_Attr<"Panels", "panels", [
 }
 
 def MoeCpu_MatmulAttr : MoeCpu_Attr<"Matmul", "matmul", [
-    DeclareAttrInterfaceMethods<Moe_PlanAttrInterface>]> {
+    DeclareAttrInterfaceMethods<Moe_PlanAttrInterface, ["packsInKernel"]>]> {
   let summary = "the plan of a grouped matmul";
   let description = [{
     A task is a tile of at most `tile_rows` rows of one expert times
@@ -113,6 +113,11 @@ def MoeCpu_MatmulAttr : MoeCpu_Attr<"Matmul", "matmul", [
     k is cut into runs of `depth` (0: none), whose rows are packed at a time;
     sums carry on from run to run. `prefetch` is how many bytes of weights are
     fetched ahead, over all panels that are walked at once; 0 for none.
+
+    With `pack_depth` = 0 weights come packed. Otherwise they come as they are,
+    and a task packs so many k of some panels at a time into its own scratch,
+    multiplies all its rows by them, and goes on to the next: what is right for
+    weights that are other ones in every call.
 
     `reduction` is how an output element is summed: the same bits for every
     tile, block, thread count and token count. `fma` is one chain of fused
@@ -130,6 +135,7 @@ def MoeCpu_MatmulAttr : MoeCpu_Attr<"Matmul", "matmul", [
       DefaultValuedParameter<"int64_t", "1">:$streams,
       DefaultValuedParameter<"int64_t", "0">:$depth,
       DefaultValuedParameter<"int64_t", "0">:$prefetch,
+      DefaultValuedParameter<"int64_t", "0">:$pack_depth,
       StringRefParameter<"reduction class", [{"fma"}]>:$reduction);
   let assemblyFormat = "`<` struct(params) `>`";
 }

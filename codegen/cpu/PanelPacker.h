@@ -16,16 +16,17 @@
 
 #include "moe/codegen/cpu/KernelClass.h"
 #include "moe/codegen/cpu/KernelFrame.h"
+#include "moe/codegen/cpu/TileFunction.h"
 #include "moe/codegen/leaf/StridedView.h"
 
 namespace moe::cpu {
 
 /// What of an expert's weights is packed at a time, and where it goes: words
-/// [wordBegin, wordBegin + words) of `panels` panels from `panelBegin` on.
-/// wordBegin is a multiple of rowRun.
+/// [wordBegin, wordBegin + words) of a panel. wordBegin is a multiple of
+/// rowRun.
 struct PanelRange {
-  mlir::Value expert, panelBegin, panels, wordBegin, words;
-  mlir::Value target, targetStride; ///< a pointer; bytes from panel to panel
+  mlir::Value expert, panel, wordBegin, words;
+  mlir::Value target; ///< a pointer
 };
 
 class PanelPacker {
@@ -37,23 +38,32 @@ public:
 
   /// Columns and k that there are too many of are zero.
   void pack(const PanelRange &range);
+  /// The lines that packing a range will read, where they lie in a buffer: most
+  /// of them, and in an order that is good for memory.
+  std::optional<LinesAhead> linesOf(const PanelRange &range);
 
   /// Whether no more than a rest of any tensor is written element by element.
   bool inVectors();
 
 private:
-  /// Element (expert, n, k) of a side, where it lies in a buffer.
+  using Digits = llvm::ArrayRef<leaf::StridedDigit>;
+  /// Element (expert, n, k) of a side, where it lies in a buffer. The columns
+  /// of a panel are equally far from each other.
   struct Source {
-    leaf::TensorBuffer buffer;
-    int64_t offset, expert, n, k; ///< element strides
+    leaf::StridedView view;
+    mlir::Value base;
+    Digits expert() const {
+      return view.dims.size() == 3 ? Digits(view.dims.front()) : Digits();
+    }
+    Digits n() const { return view.dims[view.dims.size() - 2]; }
+    Digits k() const { return view.dims.back(); }
   };
   /// None if a side is written element by element.
   std::optional<Source> sourceOf(unsigned side);
+  mlir::Value place(Digits digits, mlir::Value index);
   mlir::Value sourceAt(const Source &source, mlir::Value expert, mlir::Value n,
-                       mlir::Value word);
-  mlir::Value line(const PanelRange &range, mlir::Value panel, mlir::Value word,
-                   unsigned side);
-  mlir::Value firstColumn(const PanelRange &range, mlir::Value panel);
+                       mlir::Value k);
+  mlir::Value line(const PanelRange &range, mlir::Value word, unsigned side);
   mlir::Value columnsFrom(mlir::Value first, int64_t most);
   void packRows(const PanelRange &range, unsigned side, const Source &source,
                 mlir::Value words);

@@ -117,6 +117,16 @@ struct TileEmitter {
       lines(base, ahead);
   }
 
+  /// The lines of `steps` words from k on.
+  void fetchLines(Value k, int64_t steps) {
+    Value at = l.add(l.mul(l.div(k, rowRun), arg.lines.perRun),
+                     l.mul(l.rem(k, rowRun), arg.lines.perWord));
+    for (int64_t u = 0; u < steps; ++u, at = l.add(at, arg.lines.perWord))
+      for (Value base : {arg.lines.first, arg.lines.second})
+        LLVM::Prefetch::create(l.b, l.loc, l.offset(base, at), /*rw=*/0,
+                               /*hint=*/3, /*cache=*/1);
+  }
+
   /// `streams` panels from `first` on.
   void panels(Value first, int64_t streams) {
     Values weights, sumBases, acc;
@@ -141,6 +151,8 @@ struct TileEmitter {
         fetchAhead(at,
                    shared ? l.offset(shared, l.mul(k, arg.aheadStep)) : Value(),
                    steps);
+        if (shape.fetches)
+          fetchLines(k, steps);
         for (int64_t u = 0; u < steps; ++u) {
           step(sum, l.offset(row, 4 * u), at);
           for (Value &base : at)
@@ -183,7 +195,7 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
       << "tile_" << lookup(shape.reduction).name << "_" << shape.weight << "_"
       << shape.rows << "x" << shape.vectors << "x" << shape.lanes << "_s"
       << shape.streams << "_p" << shape.prefetch
-      << (shape.wholeRuns ? "" : "_k");
+      << (shape.wholeRuns ? "" : "_k") << (shape.fetches ? "_f" : "");
   if (auto known = leaves.lookupSymbol<func::FuncOp>(name))
     return known;
 
@@ -191,10 +203,12 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
   Location loc = leaves.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(leaves.getContext());
   Type i64 = builder.getI64Type();
-  auto function = func::FuncOp::create(
-      builder, loc, name,
-      builder.getFunctionType(
-          {pointer, pointer, pointer, i64, i64, i64, i64, i64, i64}, {}));
+  SmallVector<Type> types{pointer, pointer, pointer, i64, i64,
+                          i64,     i64,     i64,     i64};
+  if (shape.fetches)
+    types.append({pointer, pointer, i64, i64});
+  auto function = func::FuncOp::create(builder, loc, name,
+                                       builder.getFunctionType(types, {}));
   function.setPrivate();
   // Inlined, it would share its registers with everything around it.
   function->setAttr(
@@ -203,8 +217,10 @@ func::FuncOp moe::cpu::getTileFunction(ModuleOp leaves,
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   auto args = entry->getArguments();
-  const TileArguments arguments{args[0], args[1], args[2], args[3], args[4],
-                                args[5], args[6], args[7], args[8]};
+  TileArguments arguments{args[0], args[1], args[2], args[3], args[4],
+                          args[5], args[6], args[7], args[8], {}};
+  if (shape.fetches)
+    arguments.lines = {args[9], args[10], args[11], args[12]};
   LeafBuilder l(builder, loc);
   if (shape.reduction == Reduction::AmxBf16)
     emitAmxTile(l, shape, arguments);

@@ -41,6 +41,7 @@ struct TileShape {
       0; ///< bytes ahead, over all panels that are walked; 0: no fetches
   mlir::Type weight;      ///< element type of panels
   bool wholeRuns = false; ///< words come in whole runs
+  bool fetches = false;   ///< whether it is told lines to fetch meanwhile
   Reduction reduction = Reduction::Fma;
 
   int64_t width() const { return vectors * lanes; }
@@ -55,6 +56,13 @@ struct TileShape {
 /// what it waits for, and fetches for itself alone.
 inline bool sharesFetches(int64_t stepBytes) { return stepBytes >= 64; }
 
+/// Cache lines that will be wanted next, two a word: what lies `perWord` bytes
+/// further for each word of a run and `perRun` for each run.
+struct LinesAhead {
+  mlir::Value first, second;   ///< pointers, which may point anywhere
+  mlir::Value perWord, perRun; ///< i64
+};
+
 /// What a tile function is called with.
 struct TileArguments {
   mlir::Value rows, panel, sums;      ///< pointers
@@ -63,11 +71,12 @@ struct TileArguments {
   /// i64, of shared fetches: where those of a lone panel begin, in bytes from
   /// it, and how far a word moves them on.
   mlir::Value ahead, aheadStep;
+  LinesAhead lines; ///< of a function that fetches them
 };
 
 /// c[panel][row][width] += rows * panel, each element summed over ascending k
 /// as the reduction says. The function's arguments are those of TileArguments,
-/// in that order.
+/// in that order; without the lines if it does not fetch.
 mlir::func::FuncOp getTileFunction(mlir::ModuleOp leaves,
                                    const TileShape &shape);
 

@@ -45,8 +45,13 @@ std::string CpuUnsupported::whyPlanned(GroupedMatmulOp op) const {
     return "moe.grouped_matmul has no #moe_cpu.matmul plan";
   if (std::string why = plan.getPlanError(op); !why.empty())
     return why;
-  auto packed = dyn_cast<PackedType>(op.getRhs()[0].getType());
-  if (!packed || packed.getLayout() != plan.getWeightLayout()) {
+  if (plan.packsInKernel()) {
+    SmallVector<RankedTensorType> types(op.getNumRhs(), op.getRhsType(0));
+    if (std::string why = plan.getWeightLayout().getPackError(types);
+        !why.empty())
+      return "moe.grouped_matmul cannot pack its weights: " + why;
+  } else if (auto packed = dyn_cast<PackedType>(op.getRhs()[0].getType());
+             !packed || packed.getLayout() != plan.getWeightLayout()) {
     std::string text;
     llvm::raw_string_ostream(text) << "moe.grouped_matmul needs weights packed "
                                       "as "

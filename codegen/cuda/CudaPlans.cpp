@@ -118,7 +118,7 @@ static void addCounts(NamedAttrList &figures, const MatmulShape &shape,
 }
 
 PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
-                                        int64_t maxTokens) const {
+                                        int64_t maxTokens, bool) const {
   auto matmul = dyn_cast<GroupedMatmulOp>(op);
   if (!matmul)
     return {};

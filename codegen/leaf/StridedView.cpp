@@ -26,23 +26,54 @@ static bool isStatic(Value tensor) {
   return type && type.hasStaticShape();
 }
 
+using Digits = SmallVector<StridedDigit, 1>;
+
+/// Puts a digit before others; one if they follow each other in memory.
+static void append(Digits &digits, StridedDigit outer) {
+  if (outer.size == 1)
+    return;
+  if (!digits.empty() &&
+      digits.back().stride * digits.back().size == outer.stride)
+    digits.back().size *= outer.size;
+  else
+    digits.push_back(outer);
+}
+
+/// Takes the innermost `size` values off digits; nothing if they do not end
+/// between two of them.
+static std::optional<Digits> takeInner(Digits &digits, int64_t size) {
+  Digits taken;
+  while (size > 1) {
+    if (digits.empty())
+      return {};
+    StridedDigit &digit = digits.front();
+    const int64_t part = std::min(size, digit.size);
+    if (size % part != 0 || digit.size % part != 0)
+      return {};
+    taken.push_back({part, digit.stride});
+    size /= part;
+    if (part == digit.size)
+      digits.erase(digits.begin());
+    else
+      digit = {digit.size / part, digit.stride * part};
+  }
+  return taken;
+}
+
 static View viewOf(BlockArgument argument) {
   auto kernel =
       dyn_cast<exec::KernelOp>(argument.getParentBlock()->getParentOp());
   if (!kernel)
     return {};
-  StridedView view{argument, 0, {}};
-  if (auto given = kernel.getArgAttrOfType<DenseI64ArrayAttr>(
-          argument.getArgNumber(), "moe_exec.strides")) {
-    llvm::append_range(view.strides, given.asArrayRef());
-    return view;
-  }
   ArrayRef<int64_t> shape =
       cast<RankedTensorType>(argument.getType()).getShape();
-  view.strides.resize(shape.size());
+  auto given = kernel.getArgAttrOfType<DenseI64ArrayAttr>(
+      argument.getArgNumber(), "moe_exec.strides");
+  StridedView view{argument, 0, {}};
+  view.dims.resize(shape.size());
   int64_t stride = 1;
   for (size_t dim = shape.size(); dim-- > 0; stride *= shape[dim])
-    view.strides[dim] = stride;
+    append(view.dims[dim], {shape[dim], given ? given[dim] : stride});
   return view;
 }
 
@@ -58,26 +89,29 @@ static View viewOf(linalg::LinalgOp op) {
       yielded.getArgNumber() >= op.getNumDpsInputs())
     return {};
   OpOperand *input = op.getDpsInputOperand(yielded.getArgNumber());
+  if (!isa<RankedTensorType>(input->get().getType()))
+    return {};
   View source = stridedView(input->get());
   if (!source)
     return {};
-  StridedView view{source->buffer, source->offset, {}};
-  SmallVector<int64_t> loops(op.getNumLoops(), 0);
-  for (auto [stride, expr] : llvm::zip(
-           source->strides, op.getMatchingIndexingMap(input).getResults())) {
-    if (auto dim = dyn_cast<AffineDimExpr>(expr))
-      loops[dim.getPosition()] += stride;
-    else if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-      view.offset += stride * constant.getValue();
-    else
+  SmallVector<std::optional<Digits>> loops(op.getNumLoops());
+  for (auto [digits, expr] :
+       llvm::zip(source->dims, op.getMatchingIndexingMap(input).getResults())) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim || loops[dim.getPosition()])
       return {};
+    loops[dim.getPosition()] = digits;
   }
+  StridedView view{source->buffer, source->offset, {}};
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
   AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  for (AffineExpr expr : output.getResults()) {
+  for (auto [size, expr] : llvm::zip(type.getShape(), output.getResults())) {
     auto dim = dyn_cast<AffineDimExpr>(expr);
     if (!dim)
       return {};
-    view.strides.push_back(loops[dim.getPosition()]);
+    Digits repeated; // a loop that the input does not walk along
+    append(repeated, {size, 0});
+    view.dims.push_back(loops[dim.getPosition()].value_or(repeated));
   }
   return view;
 }
@@ -89,10 +123,21 @@ static View viewOf(tensor::ExtractSliceOp slice) {
     return {};
   StridedView view{source->buffer, source->offset, {}};
   const llvm::SmallBitVector dropped = slice.getDroppedDims();
-  for (auto [dim, stride] : llvm::enumerate(source->strides)) {
-    view.offset += slice.getStaticOffsets()[dim] * stride;
+  for (auto [dim, digits] : llvm::enumerate(source->dims)) {
+    const int64_t size = slice.getStaticSizes()[dim];
+    const int64_t first = slice.getStaticOffsets()[dim];
+    Digits part;
+    if (size == slice.getSourceType().getDimSize(dim)) {
+      part = digits;
+    } else if (digits.size() == 1) {
+      view.offset += first * digits.front().stride;
+      append(part,
+             {size, slice.getStaticStrides()[dim] * digits.front().stride});
+    } else {
+      return {};
+    }
     if (!dropped.test(dim))
-      view.strides.push_back(slice.getStaticStrides()[dim] * stride);
+      view.dims.push_back(part);
   }
   return view;
 }
@@ -102,39 +147,29 @@ static View viewOf(tensor::ExpandShapeOp expand) {
   if (!source)
     return {};
   ArrayRef<int64_t> shape = expand.getResultType().getShape();
-  StridedView view{source->buffer, source->offset,
-                   SmallVector<int64_t>(shape.size())};
-  for (auto [group, outer] :
-       llvm::zip(expand.getReassociationIndices(), source->strides)) {
-    int64_t stride = outer;
+  StridedView view{source->buffer, source->offset, {}};
+  view.dims.resize(shape.size());
+  for (auto [group, digits] :
+       llvm::zip(expand.getReassociationIndices(), source->dims))
     for (int64_t dim : llvm::reverse(group)) {
-      view.strides[dim] = stride;
-      stride *= shape[dim];
+      std::optional<Digits> inner = takeInner(digits, shape[dim]);
+      if (!inner)
+        return {};
+      view.dims[dim] = *inner;
     }
-  }
   return view;
 }
 
-/// Dimensions become one where they follow each other in memory.
 static View viewOf(tensor::CollapseShapeOp collapse) {
   View source = stridedView(collapse.getSrc());
   if (!source)
     return {};
-  ArrayRef<int64_t> shape = collapse.getSrcType().getShape();
   StridedView view{source->buffer, source->offset, {}};
   for (const ReassociationIndices &group : collapse.getReassociationIndices()) {
-    std::optional<int64_t> innermost;
-    int64_t next = 0; // stride of the dimension before
-    for (int64_t dim : llvm::reverse(group)) {
-      if (shape[dim] == 1)
-        continue;
-      if (!innermost)
-        innermost = next = source->strides[dim];
-      if (source->strides[dim] != next)
-        return {};
-      next *= shape[dim];
-    }
-    view.strides.push_back(innermost.value_or(1));
+    Digits &digits = view.dims.emplace_back();
+    for (int64_t dim : llvm::reverse(group))
+      for (StridedDigit digit : source->dims[dim])
+        append(digits, digit);
   }
   return view;
 }

@@ -22,12 +22,21 @@
 
 namespace moe::leaf {
 
-/// Element (i, j, ...) of the tensor is element offset + i * strides[0] + j *
-/// strides[1] + ... of `buffer`, an argument of the kernel.
+/// One of the numbers that an index of a tensor is made of, as hours and
+/// minutes make a time: how many values it has, and how far each is from the
+/// next.
+struct StridedDigit {
+  int64_t size, stride;
+};
+
+/// Element (i, j, ...) of the tensor is element offset + place(dims[0], i) +
+/// place(dims[1], j) + ... of `buffer`, an argument of the kernel. A dimension
+/// is a row of digits, the innermost first: one, unless dimensions that do not
+/// follow each other in memory were made one.
 struct StridedView {
   mlir::Value buffer;
   int64_t offset = 0;
-  llvm::SmallVector<int64_t> strides;
+  llvm::SmallVector<llvm::SmallVector<StridedDigit, 1>> dims;
 };
 
 /// The view that a tensor of a kernel's body is; nothing where an op on the way

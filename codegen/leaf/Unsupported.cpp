@@ -306,8 +306,13 @@ std::string moe::leaf::whyIndexUnsupported(exec::KernelOp kernel) {
 /// What a kernel's own ops read must lie in buffers, or be constants; rows must
 /// lie in buffers.
 static std::string whyOperands(Operation *op, KernelClass kind) {
+  auto matmul = dyn_cast<GroupedMatmulOp>(op);
   for (Value operand : op->getOperands()) {
     if (isa<BlockArgument>(operand))
+      continue;
+    // Weights that the kernel packs can be made in any way.
+    if (matmul && llvm::is_contained(matmul.getRhs(), operand) &&
+        isa<RankedTensorType>(operand.getType()))
       continue;
     if (splatOf(operand) || constantOf(operand)) {
       if (isa<GroupedMatmulOp, CombineOp>(op) && operand == op->getOperand(0))

@@ -42,7 +42,7 @@ std::string moe::kernelName(const KernelGroup &group,
     os << "group";
     break;
   case KernelGroup::Kind::Matmul:
-    nameMatmul(os, cast<GroupedMatmulOp>(op));
+    nameMatmul(os, cast<GroupedMatmulOp>(group.ops.back()));
     break;
   case KernelGroup::Kind::Combine: {
     auto result = cast<RankedTensorType>(op->getResult(0).getType());

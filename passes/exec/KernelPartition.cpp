@@ -68,14 +68,15 @@ static bool runsNowhere(Operation *op, const WeightOnly &weights) {
 }
 
 /// An op of linalg that computes each element of its one result by itself, so
-/// that it can be computed where the element is asked for; or a slice.
+/// that it can be computed where the element is asked for; a slice; or weights
+/// as numbers.
 static bool isMap(Operation *op) {
   if (op->getNumResults() != 1)
     return false;
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
   return linalgOp ? linalgOp.hasPureTensorSemantics() &&
                         linalgOp.getNumReductionLoops() == 0
-                  : isa<tensor::ExtractSliceOp>(op);
+                  : isa<tensor::ExtractSliceOp, DequantizeOp>(op);
 }
 
 static bool isReshape(Operation *op) {
@@ -83,9 +84,32 @@ static bool isReshape(Operation *op) {
       op);
 }
 
+/// Whether an op brings an operand, which is weights, into panels.
+static bool packs(OpOperand &operand) {
+  auto matmul = dyn_cast<GroupedMatmulOp>(operand.getOwner());
+  if (!matmul)
+    return isa<PackOp>(operand.getOwner());
+  auto plan = matmul->getAttrOfType<PlanAttrInterface>(MoeDialect::kPlanAttr);
+  return plan && plan.packsInKernel() &&
+         llvm::is_contained(matmul.getRhs(), operand.get());
+}
+
+/// Whether an op gives elements other places or types and computes nothing: it
+/// can be repeated by each task that packs weights. So can their decoding,
+/// which is for fewer bytes of memory in the first place.
+static bool canRepeat(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return !linalgOp ||
+         llvm::all_of(linalgOp.getBlock()->without_terminator(),
+                      [](Operation &inner) {
+                        return isa<CastOpInterface>(inner) ||
+                               inner.hasTrait<OpTrait::ConstantLike>();
+                      });
+}
+
 /// Whether an op asks for no element of an operand twice.
 static bool readsOnce(Operation *op, OpOperand &operand) {
-  if (isa<PackOp>(op))
+  if (packs(operand))
     return true;
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
   if (!linalgOp || !linalgOp.isDpsInput(&operand))
@@ -103,27 +127,31 @@ static bool readsOnce(Operation *op, OpOperand &operand) {
   return loops.all();
 }
 
-/// The op whose kernel also computes this one; null if it has its own. A
-/// reshape costs nothing unless what is before it goes with what follows.
-static Operation *reader(Operation *op) {
+/// Where an op is computed that has no kernel of its own: in that of the op
+/// which reads it, and which op of that kernel packs it, if one does.
+struct Reader {
+  Operation *user = nullptr, *packer = nullptr;
+};
+
+/// The reader of an op. A reshape costs nothing unless what is before it goes
+/// with what follows: only weights on their way to panels, which all is about
+/// reading.
+static Reader reader(Operation *op) {
   if (!isMap(op) && !isReshape(op))
-    return nullptr;
+    return {};
   if (!op->hasOneUse())
-    return nullptr;
+    return {};
   OpOperand &use = *op->use_begin();
   Operation *user = use.getOwner();
   if (user->getBlock() != op->getBlock())
-    return nullptr;
-  if (isReshape(op)) {
-    // Only weights on their way to panels, which all is about reading.
-    Operation *last = isReshape(user) || isMap(user) ? reader(user) : user;
-    while (last && !isa<PackOp>(last))
-      last = reader(last);
-    return last ? user : nullptr;
-  }
-  if (isReshape(user))
-    return reader(user) ? user : nullptr;
-  return readsOnce(user, use) ? user : nullptr;
+    return {};
+  Operation *packer = packs(use) ? user : reader(user).packer;
+  // Tasks of a matmul pack the same weights once a tile of rows.
+  if (packer && isa<GroupedMatmulOp>(packer) && !canRepeat(op))
+    return {};
+  const bool joins = isReshape(op) || isReshape(user) ? packer != nullptr
+                                                      : readsOnce(user, use);
+  return joins ? Reader{user, packer} : Reader();
 }
 
 /// More ops than this in one kernel are code without end.
@@ -148,7 +176,7 @@ SmallVector<KernelGroup> moe::partition(Block &block,
   for (Operation &op : block) {
     if (runsNowhere(&op, weights))
       continue;
-    if (Operation *user = reader(&op);
+    if (Operation *user = reader(&op).user;
         user && before[&op].size() + before[user].size() < mostOpsOfKernel) {
       SmallVector<Operation *> ours = before[&op];
       ours.push_back(&op);

@@ -35,9 +35,10 @@ struct KernelGroup {
 
 /// Groups the ops of a block. A router's score, select and weigh are one
 /// kernel, as is the index work of capacity, group and tiles; a matmul with its
-/// epilogue, a combine, a selection of tokens by experts and an ordinary op are
-/// a kernel each. Constants, sizes and other scalars, and what depends on
-/// parameters alone belong to no group.
+/// epilogue, and with what its weights are made of if it packs them, a combine,
+/// a selection of tokens by experts and an ordinary op are a kernel each.
+/// Constants, sizes and other scalars, and what depends on parameters alone
+/// belong to no group.
 llvm::SmallVector<KernelGroup> partition(mlir::Block &block,
                                          const WeightOnly &weights);
 

@@ -19,16 +19,21 @@ namespace moe {
 #include "moe/passes/Passes.h.inc"
 } // namespace moe
 
-/// A pack of run-time values is repeated in every call.
-static void remarkRepeatedPack(GroupedMatmulOp op, PackedType packed) {
-  int64_t bytes = packed.getLayout().getBytesPerExpert(packed.getTensors()) *
-                  op.getNumGroups();
+/// Weights that are run-time values are packed in every call: by a kernel that
+/// packs all of them, or by tasks that pack what they multiply.
+static void remarkRepeatedPack(GroupedMatmulOp op,
+                               PackedLayoutAttrInterface layout,
+                               ArrayRef<RankedTensorType> types,
+                               bool inKernel) {
+  std::string bytes =
+      std::to_string(layout.getBytesPerExpert(types) * op.getNumGroups());
   remark::missed(
       op.getLoc(),
       remark::RemarkOpts::name("pack-at-run-time").category("moe-pack-weights"))
-      << "packs " + std::to_string(bytes) +
-             " bytes of weights in every call, since they are arguments: a "
-             "moe.param is packed once";
+      << (inKernel ? "packs up to " + bytes +
+                         " bytes of weights for each tile of rows"
+                   : "packs " + bytes + " bytes of weights in every call") +
+             ", since they are arguments: a moe.param is packed once";
 }
 
 namespace {
@@ -44,14 +49,16 @@ struct PackWeightsPass : moe::impl::PackWeightsPassBase<PackWeightsPass> {
       SmallVector<RankedTensorType> types;
       for (unsigned i = 0; i < op.getNumRhs(); ++i)
         types.push_back(op.getRhsType(i));
+      if (!llvm::all_of(op.getRhs(),
+                        [&](Value value) { return weights.contains(value); }))
+        remarkRepeatedPack(op, layout, types, plan.packsInKernel());
+      if (plan.packsInKernel())
+        return;
       auto packed = PackedType::get(op.getContext(), layout, types);
       OpBuilder builder(op);
       SmallVector<Value> tensors(op.getRhs());
       auto pack = PackOp::create(builder, op.getLoc(), packed, tensors);
       op.getRhsMutable().assign(pack.getPacked());
-      if (!llvm::all_of(tensors,
-                        [&](Value value) { return weights.contains(value); }))
-        remarkRepeatedPack(op, packed);
     });
   }
 };

@@ -60,7 +60,8 @@ def PackWeightsPass : Pass<"moe-pack-weights", "::mlir::func::FuncOp"> {
     Where the plan of a `moe.grouped_matmul` names a weight layout, its
     right-hand sides go through a `moe.pack`. Equal packs are made one by CSE,
     and over all token buckets by `moe-dedupe-kernels`, as preparations. A pack
-    of run-time values is work of every call: a remark says what it costs.
+    of run-time values is work of every call: a remark says what it costs. A
+    plan whose kernel packs keeps the weights as they are.
 
     Before:
     ```mlir

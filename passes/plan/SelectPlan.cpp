@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/passes/Passes.h"
+#include "moe/passes/plan/WeightOnly.h"
 
 using namespace mlir;
 using namespace moe;
@@ -78,6 +79,7 @@ struct SelectPlanPass : moe::impl::SelectPlanPassBase<SelectPlanPass> {
     if (failed(target))
       return signalPassFailure();
     int64_t bound = tokenBound(function);
+    WeightOnly weights(function);
     SmallVector<Attribute> decisions;
     if (auto before =
             function->getAttrOfType<ArrayAttr>(MoeDialect::kDecisionsAttr))
@@ -86,7 +88,12 @@ struct SelectPlanPass : moe::impl::SelectPlanPassBase<SelectPlanPass> {
       if (op == function || op->hasAttr(MoeDialect::kPlanAttr))
         return;
       auto [first, last] = tokenRange(op, bound);
-      PlanChoice choice = target->choosePlan(op, first, last);
+      auto matmul = dyn_cast<GroupedMatmulOp>(op);
+      const bool weightsAtRunTime =
+          matmul && !llvm::all_of(matmul.getRhs(), [&](Value rhs) {
+            return weights.contains(rhs);
+          });
+      PlanChoice choice = target->choosePlan(op, first, last, weightsAtRunTime);
       if (!choice.plan)
         return;
       op->setAttr(MoeDialect::kPlanAttr, choice.plan);

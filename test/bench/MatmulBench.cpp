@@ -90,6 +90,8 @@ struct Setup {
   std::string target = "x86-64-v3";
   int64_t rows = 6, lanes = 8, vectors = 2, tileRows = 48, panels = 8,
           streams = 4, prefetch = 8192, runDepth = 0;
+  int64_t pack = 0;       ///< k that the kernel packs at a time
+  int64_t transposed = 0; ///< whether it packs them from [K, N]
   int64_t columns = 1536, depth = 2048;
   std::string weight = "f32", lhs = "f32";
 };
@@ -97,15 +99,26 @@ struct Setup {
 
 static std::string kernelOf(const Setup &s) {
   const std::string n = std::to_string(s.columns), k = std::to_string(s.depth);
-  const std::string packed = "!moe.packed<#moe_cpu.panels<columns = " +
-                             std::to_string(s.vectors * s.lanes) + ">, " + n +
-                             "x" + k + "x" + s.weight + ">";
+  const std::string tensor = "tensor<" + n + "x" + k + "x" + s.weight + ">";
+  const std::string given = "tensor<" + k + "x" + n + "x" + s.weight + ">";
+  const std::string packed = s.pack ? tensor
+                                    : "!moe.packed<#moe_cpu.panels<columns = " +
+                                          std::to_string(s.vectors * s.lanes) +
+                                          ">, " + n + "x" + k + "x" + s.weight +
+                                          ">";
+  const bool transposes = s.pack && s.transposed;
   const std::string x = "tensor<?x" + k + "x" + s.lhs + ">";
   const std::string y = "tensor<?x" + n + "xf32>";
-  return "moe_exec.kernel @matmul(%x: " + x + ", %w: " + packed + ") -> " + y +
+  return "moe_exec.kernel @matmul(%x: " + x +
+         ", %w: " + (transposes ? given : packed) + ") -> " + y +
          " attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, "
-         "affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>]} {\n  %y = "
-         "moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {\n  ^bb0(%a: f32):\n    "
+         "affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>]} {\n" +
+         (transposes ? "  %e = tensor.empty() : " + tensor +
+                           "\n  %t = linalg.transpose ins(%w : " + given +
+                           ") outs(%e : " + tensor + ") permutation = [1, 0]\n"
+                     : "") +
+         "  %y = moe.grouped_matmul lhs(%x) rhs(" + (transposes ? "%t" : "%w") +
+         ") acc f32 {\n  ^bb0(%a: f32):\n    "
          "moe.yield %a : f32\n  } {moe.plan = #moe_cpu.matmul<rows = " +
          std::to_string(s.rows) +
          ", columns = " + std::to_string(s.vectors * s.lanes) +
@@ -113,6 +126,7 @@ static std::string kernelOf(const Setup &s) {
          ", panels_per_task = " + std::to_string(s.panels) +
          ", streams = " + std::to_string(s.streams) +
          ", depth = " + std::to_string(s.runDepth) +
+         ", pack_depth = " + std::to_string(s.pack) +
          ", prefetch = " + std::to_string(s.prefetch) + ">} : (" + x + ", " +
          packed + ") -> " + y + "\n  moe_exec.return %y : " + y + "\n}\n";
 }
@@ -142,7 +156,8 @@ int main(int argc, char **argv) {
           std::pair("tile", &s.tileRows), std::pair("panels", &s.panels),
           std::pair("streams", &s.streams), std::pair("prefetch", &s.prefetch),
           std::pair("run", &s.runDepth), std::pair("columns", &s.columns),
-          std::pair("depth", &s.depth)})
+          std::pair("depth", &s.depth), std::pair("pack", &s.pack),
+          std::pair("transposed", &s.transposed)})
       if (auto *v = value(name))
         *field = std::atol(v);
   }

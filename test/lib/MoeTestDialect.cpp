@@ -84,6 +84,8 @@ PackedLayoutAttrInterface PlanAttr::getWeightLayout() const {
       LayoutAttr::get(getContext(), getColumns()));
 }
 
+bool PlanAttr::packsInKernel() const { return getPacks(); }
+
 int64_t PlanAttr::getTileRows() const { return getTile(); }
 
 //===----------------------------------------------------------------------===//
@@ -98,7 +100,8 @@ SmallVector<int64_t> TargetAttr::getTokenBuckets(Operation *) const {
 }
 
 PlanChoice TargetAttr::choosePlan(Operation *op, int64_t minTokens,
-                                  int64_t maxTokens) const {
+                                  int64_t maxTokens,
+                                  bool weightsAtRunTime) const {
   auto matmul = dyn_cast<GroupedMatmulOp>(op);
   if (!matmul)
     return {};
@@ -109,7 +112,7 @@ PlanChoice TargetAttr::choosePlan(Operation *op, int64_t minTokens,
             }));
   MLIRContext *context = getContext();
   auto plan = PlanAttr::get(context, sums, matmul.getGroups() ? getTile() : 0,
-                            getColumns());
+                            getColumns(), getPacks() && weightsAtRunTime);
   Builder builder(context);
   auto figures = builder.getDictionaryAttr(
       {builder.getNamedAttr("from", builder.getI64IntegerAttr(minTokens)),

@@ -33,12 +33,14 @@ def MoeTest_LayoutAttr : AttrDef<MoeTest_Dialect, "Layout", [
 }
 
 def MoeTest_PlanAttr : AttrDef<MoeTest_Dialect, "Plan", [
-    DeclareAttrInterfaceMethods<Moe_PlanAttrInterface>]> {
+    DeclareAttrInterfaceMethods<Moe_PlanAttrInterface, ["packsInKernel"]>]> {
   let mnemonic = "plan";
-  let summary = "a plan of a matmul: its class, listed tiles, packed panels";
+  let summary = "a plan of a matmul: its class, listed tiles, packed panels, "
+                "and whether its kernel packs them";
   let parameters = (ins StringRefParameter<"the reduction class">:$sums,
       DefaultValuedParameter<"int64_t", "0">:$tile,
-      DefaultValuedParameter<"int64_t", "0">:$columns);
+      DefaultValuedParameter<"int64_t", "0">:$columns,
+      DefaultValuedParameter<"bool", "false">:$packs);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
@@ -49,7 +51,8 @@ def MoeTest_TargetAttr : AttrDef<MoeTest_Dialect, "Target", [
   let description = [{
     `buckets` are its token counts. It plans every matmul with `tile`
     (where it has groups) and `columns`, in the class "sums", or, with
-    `classes`, in "sums_0", "sums_1" ... by the bucket. It cannot lower the op
+    `classes`, in "sums_0", "sums_1" ... by the bucket; with `packs`, kernels
+    pack weights that are run-time values. It cannot lower the op
     named `unsupported`.
   }];
   let parameters = (ins
@@ -57,9 +60,10 @@ def MoeTest_TargetAttr : AttrDef<MoeTest_Dialect, "Target", [
       DefaultValuedParameter<"int64_t", "0">:$tile,
       DefaultValuedParameter<"int64_t", "0">:$columns,
       DefaultValuedParameter<"bool", "false">:$classes,
+      DefaultValuedParameter<"bool", "false">:$packs,
       DefaultValuedParameter<"::mlir::StringAttr",
           "::mlir::StringAttr::get($_ctxt, \"\")">:$unsupported);
-  let assemblyFormat = "(`<` struct(custom<Buckets>($buckets), $tile, $columns, $classes, $unsupported)^ `>`)?";
+  let assemblyFormat = "(`<` struct(custom<Buckets>($buckets), $tile, $columns, $classes, $packs, $unsupported)^ `>`)?";
 }
 
 #endif // MOE_TEST_LIB_MOETESTDIALECT_TD

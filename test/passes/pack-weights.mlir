@@ -94,6 +94,21 @@ func.func @run_time(%x: tensor<?x4xf32>, %w: tensor<8x30x4xf32>, %g: !moe.groups
 
 // -----
 
+// A kernel that packs takes them as they are, for each tile of rows.
+// REMARK: packs up to 4096 bytes of weights for each tile of rows, since they are arguments: a moe.param is packed once
+// CHECK-LABEL: func.func @in_kernel
+// CHECK-NOT: moe.pack
+// CHECK: moe.grouped_matmul lhs(%{{.*}}) rhs(%arg1)
+func.func @in_kernel(%x: tensor<?x4xf32>, %w: tensor<8x30x4xf32>, %g: !moe.groups<experts = 8, ragged>) -> tensor<?x30xf32> {
+  %h = moe.grouped_matmul lhs(%x) rhs(%w) by %g acc f32 {
+  ^bb0(%s: f32):
+    moe.yield %s : f32
+  } {moe.plan = #moe_test.plan<sums = "fma", columns = 16, packs = true>} : (tensor<?x4xf32>, tensor<8x30x4xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x30xf32>
+  return %h : tensor<?x30xf32>
+}
+
+// -----
+
 // What is computed from parameters and constants is prepared like them.
 // REMARK-NOT: [Missed]
 // CHECK-LABEL: func.func @computed

@@ -147,3 +147,28 @@ module attributes {moe.target = #moe_test.target<buckets = [16]>, moe.determinis
 func.func @no_target() {
   return
 }
+
+// -----
+
+// A target is told which weights are other ones in every call: those that are
+// not made of parameters and constants alone.
+// CHECK-LABEL: func.func @run_time
+// CHECK: {moe.plan = #moe_test.plan<sums = "sums", columns = 16>}
+// CHECK: {moe.plan = #moe_test.plan<sums = "sums", columns = 16, packs = true>}
+module attributes {moe.target = #moe_test.target<columns = 16, packs = true>} {
+  moe.param @w : tensor<3x4xf32>
+  func.func @run_time(%x: tensor<?x4xf32>, %v: tensor<3x4xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>) {
+    %w = moe.load_param @w : tensor<3x4xf32>
+    %n = arith.negf %w : tensor<3x4xf32>
+    %a = moe.grouped_matmul lhs(%x) rhs(%n) acc f32 {
+    ^bb0(%s: f32):
+      moe.yield %s : f32
+    } : (tensor<?x4xf32>, tensor<3x4xf32>) -> tensor<?x3xf32>
+    %m = arith.mulf %w, %v : tensor<3x4xf32>
+    %b = moe.grouped_matmul lhs(%x) rhs(%m) acc f32 {
+    ^bb0(%s: f32):
+      moe.yield %s : f32
+    } : (tensor<?x4xf32>, tensor<3x4xf32>) -> tensor<?x3xf32>
+    return %a, %b : tensor<?x3xf32>, tensor<?x3xf32>
+  }
+}

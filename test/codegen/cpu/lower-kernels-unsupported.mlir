@@ -279,6 +279,20 @@ module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
 // -----
 
 module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
+  // expected-error @below {{cannot be lowered for x86-64-v3: moe.grouped_matmul cannot pack its weights: one expert of tensor<8796093022208x8xf32> is larger than 64 TiB}}
+  moe_exec.kernel @k(%x: tensor<4x8xf32>, %w: tensor<8796093022208x8xf32>) -> tensor<4x8796093022208xf32>
+      attributes {num_dims = 0 : i64, sizes = [affine_map<() -> ()>, affine_map<() -> ()>, affine_map<() -> ()>]} {
+    %y = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+    ^bb0(%a: f32):
+      moe.yield %a : f32
+    } {moe.plan = #moe_cpu.matmul<rows = 6, columns = 16, tile_rows = 12, panels_per_task = 2, pack_depth = 16>} : (tensor<4x8xf32>, tensor<8796093022208x8xf32>) -> tensor<4x8796093022208xf32>
+    moe_exec.return %y : tensor<4x8796093022208xf32>
+  }
+}
+
+// -----
+
+module attributes {moe.target = #moe_cpu.target<name = "x86-64-v3">} {
   // expected-error @below {{cannot be lowered for x86-64-v3: moe.grouped_matmul by groups needs a list of tiles}}
   moe_exec.kernel @k(%x: tensor<?x8xf32>, %w: !moe.packed<#moe_cpu.panels<columns = 16>, 2x32x8xf32>, %g: !moe.groups<experts = 2, ragged>) -> tensor<?x32xf32>
       attributes {num_dims = 1 : i64, sizes = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>]} {

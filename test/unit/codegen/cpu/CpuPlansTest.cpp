@@ -65,12 +65,14 @@ protected:
            ") -> " + y + "\n    return %y : " + y + "\n  }\n}\n";
   }
 
-  PlanChoice choose(const std::string &text, int64_t least, int64_t most) {
+  PlanChoice choose(const std::string &text, int64_t least, int64_t most,
+                    bool weightsAtRunTime = false) {
     module = parse(text);
     PlanChoice choice;
     if (module)
       module->walk([&](GroupedMatmulOp op) {
-        choice = cpu::getTarget(op).choosePlan(op, least, most);
+        choice = cpu::getTarget(op).choosePlan(op, least, most,
+                                                     weightsAtRunTime);
       });
     return choice;
   }
@@ -129,6 +131,27 @@ TEST_F(CpuPlansTest, FewTokensAreCutIntoEnoughTasks) {
   EXPECT_EQ(panelsOf(96, 1), 1);
 }
 
+TEST_F(CpuPlansTest, WeightsOfACallArePackedByItsTasks) {
+  auto planOf = [&](const std::string &target, int64_t n, int64_t k,
+                    const char *type = "f32") {
+    PlanChoice choice =
+        choose(matmul(target, 8, n, k, 1, type), 0, 1024, true);
+    EXPECT_THAT(str(choice.decision), HasSubstr("panels a task that it packs"));
+    return mlir::cast<cpu::MatmulAttr>(choice.plan);
+  };
+  const std::string v4 = "name = \"x86-64-v4\", cores = 2, l2 = 1048576";
+  EXPECT_EQ(str(planOf(v4, 1024, 512)),
+            "#moe_cpu.matmul<rows = 12, columns = 32, tile_rows = 252, "
+            "panels_per_task = 16, streams = 4, pack_depth = 256>");
+  EXPECT_TRUE(planOf(v4, 1024, 512).packsInKernel());
+  // Half of the second cache for the packed rows, or runs of them.
+  EXPECT_EQ(planOf(v4, 1024, 768).getTileRows(), 168);
+  EXPECT_EQ(planOf(v4, 1024, 8192).getTileRows(), 120);
+  EXPECT_EQ(planOf(v4, 1024, 8192).getDepth(), 1536);
+  // Few panels: rows are what makes tasks.
+  EXPECT_EQ(planOf(v4, 96, 512).getTileRows(), 48);
+}
+
 TEST_F(CpuPlansTest, DecisionsSayWhyAndWhatElse) {
   PlanChoice choice =
       choose(matmul("name = \"x86-64-v4\"", 64, 1024, 2048, 1), 0, 1024);
@@ -144,7 +167,7 @@ TEST_F(CpuPlansTest, DecisionsSayWhyAndWhatElse) {
   EXPECT_THAT(str(choice.decision), HasSubstr("memory binds at 16 tokens"));
   // Other ops need no plan, and one plan serves every token count.
   module->walk([&](GroupOp op) {
-    EXPECT_FALSE(cpu::getTarget(op).choosePlan(op, 0, 16).plan);
+    EXPECT_FALSE(cpu::getTarget(op).choosePlan(op, 0, 16, false).plan);
     EXPECT_TRUE(cpu::getTarget(op).getTokenBuckets(op->getParentOp()).empty());
   });
 }
@@ -184,6 +207,15 @@ TEST_F(CpuPlansTest, PlansThatDoNotFit) {
   EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, panels_per_task = "
                   "8, depth = 48, reduction = \"dot_bf16\""),
             "matmul by dot_bf16 expects depth to be a multiple of 32, got 48");
+  EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, panels_per_task = "
+                  "8, pack_depth = 40"),
+            "matmul by fma expects pack_depth to be a multiple of 16, got 40");
+  EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, panels_per_task = "
+                  "8, depth = 40, pack_depth = 64"),
+            "matmul by fma expects depth to be a multiple of 16, got 40");
+  EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, panels_per_task = "
+                  "8, pack_depth = -16"),
+            "matmul expects 0 <= pack_depth <= 1048576, got -16");
   EXPECT_EQ(error("rows = 1, columns = 16, tile_rows = 48, "
                   "panels_per_task = 8, reduction = \"amx_bf16\""),
             "matmul by amx_bf16 expects tile_rows to be a multiple of 32, got "

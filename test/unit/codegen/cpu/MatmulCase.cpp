@@ -30,17 +30,44 @@ std::string MatmulCase::text() const {
       "!moe.tiles<rows = " + std::to_string(tileRows) + ">";
   const std::string rows =
       "affine_map<(d0) -> (d0 * " + std::to_string(topK) + ")>";
-  std::string t =
-      "moe_exec.kernel @matmul(%x: " + lhsType + ", %w: " + packed();
+  std::string arguments = ", %w: " + packed(), ops, names = "%w",
+              types = packed(), maps = ", affine_map<(d0) -> ()>";
+  if (packDepth) {
+    const std::string type = "tensor<" + weightShape() + ">";
+    MatmulCase same = *this;
+    same.weight = storedType();
+    const std::string rows = "tensor<" + same.weightShape() + ">";
+    arguments = names = types = maps = "";
+    for (int side = 0; side < sides; ++side) {
+      const std::string s = std::to_string(side);
+      std::string used = "%w" + s;
+      arguments += ", " + used + ": " + stored();
+      if (transposed) {
+        ops += "  %e" + s + " = tensor.empty() : " + rows + "\n  %t" + s +
+               " = linalg.transpose ins(" + used + " : " + stored() +
+               ") outs(%e" + s + " : " + rows +
+               ") permutation = " + (experts ? "[0, 2, 1]" : "[1, 0]") + "\n";
+        used = "%t" + s;
+      }
+      if (rounds) {
+        ops += "  %r" + s + " = arith.truncf " + used + " : " + rows + " to " +
+               type + "\n";
+        used = "%r" + s;
+      }
+      names += (side ? ", " : "") + used;
+      types += (side ? ", " : "") + type;
+      maps += ", affine_map<(d0) -> ()>";
+    }
+  }
+  std::string t = "moe_exec.kernel @matmul(%x: " + lhsType + arguments;
   if (experts)
     t += ", %g: " + groupsType + ", %t: " + tilesType;
   t += ") -> " + resultType + " attributes {num_dims = 1 : i64, sizes = [";
-  t += (gather ? "affine_map<(d0) -> (d0)>" : rows) +
-       ", affine_map<(d0) -> ()>, ";
+  t += (gather ? "affine_map<(d0) -> (d0)>" : rows) + maps + ", ";
   if (experts)
     t += rows + ", affine_map<(d0) -> (0)>, ";
-  t += rows + "]} {\n  %y = moe.grouped_matmul lhs(%x" +
-       (gather ? " gather" : "") + ") rhs(%w)";
+  t += rows + "]} {\n" + ops + "  %y = moe.grouped_matmul lhs(%x" +
+       (gather ? " gather" : "") + ") rhs(" + names + ")";
   if (experts)
     t += " by %g tiles(%t)";
   t += " acc f32 {\n";
@@ -56,8 +83,9 @@ std::string MatmulCase::text() const {
     value = "%r";
   }
   t += "    moe.yield " + value + " : " + std::string(core::name(result)) +
-       "\n  } {moe.plan = #moe_cpu.matmul<" + plan + ">} : (" + lhsType + ", " +
-       packed();
+       "\n  } {moe.plan = #moe_cpu.matmul<" + plan +
+       (packDepth ? ", pack_depth = " + std::to_string(packDepth) : "") +
+       ">} : (" + lhsType + ", " + types;
   if (experts)
     t += ", " + groupsType + ", " + tilesType;
   return t + ") -> " + resultType + "\n  moe_exec.return %y : " + resultType +
@@ -91,6 +119,25 @@ Buffer moe::test::pack(const MatmulCase &c,
   return buffer;
 }
 
+std::vector<Buffer>
+moe::test::weightBuffers(const MatmulCase &c,
+                         const std::vector<std::vector<double>> &sides) {
+  std::vector<Buffer> buffers;
+  if (c.packDepth == 0)
+    buffers.push_back(pack(c, sides));
+  else
+    for (const std::vector<double> &side : sides) {
+      Buffer &buffer = buffers.emplace_back(c.storedType(), side.size());
+      for (int64_t e = 0; e < c.groups(); ++e)
+        for (int64_t n = 0; n < c.columns; ++n)
+          for (int64_t k = 0; k < c.depth; ++k)
+            buffer.set(c.transposed ? (e * c.depth + k) * c.columns + n
+                                    : (e * c.columns + n) * c.depth + k,
+                       side[(e * c.columns + n) * c.depth + k]);
+    }
+  return buffers;
+}
+
 std::vector<uint8_t> moe::test::check(const MatmulCase &c,
                                       const LoweredKernels &kernels,
                                       int64_t tokens, unsigned seed) {
@@ -103,9 +150,11 @@ std::vector<uint8_t> moe::test::check(const MatmulCase &c,
   for (int s = 0; s < c.sides; ++s)
     weights.push_back(
         randomValues(c.weight, c.groups() * c.columns * c.depth, fixed));
-  Buffer w = pack(c, weights);
+  std::vector<Buffer> stored = weightBuffers(c, weights);
   Buffer y(c.result, rows * c.columns);
-  std::vector<Buffer *> buffers{&x, &w};
+  std::vector<Buffer *> buffers{&x};
+  for (Buffer &buffer : stored)
+    buffers.push_back(&buffer);
 
   plan::Groups groups;
   std::vector<int32_t> ids, list;

@@ -31,6 +31,10 @@ struct MatmulCase {
                      "panels_per_task = 3, streams = 4, prefetch = 1024";
   int64_t panelColumns = 16, tileRows = 18;
   int64_t interleave = 1, depthMultiple = 1; ///< what the reduction wants
+  /// Not 0: weights come as [E, N, K], or transposed, or as f32 that the kernel
+  /// rounds, and the kernel packs.
+  int64_t packDepth = 0;
+  bool transposed = false, rounds = false;
 
   int64_t paddedDepth() const {
     return (depth + depthMultiple - 1) / depthMultiple * depthMultiple;
@@ -56,11 +60,25 @@ struct MatmulCase {
       type += ", " + weightShape();
     return type + ">";
   }
+  /// Weights as they are stored where the kernel packs them.
+  core::DType storedType() const { return rounds ? core::DType::F32 : weight; }
+  std::string stored() const {
+    std::string type = experts ? std::to_string(experts) + "x" : "";
+    type += std::to_string(transposed ? depth : columns) + "x" +
+            std::to_string(transposed ? columns : depth) + "x";
+    return "tensor<" + type + std::string(core::name(storedType())) + ">";
+  }
   std::string text() const;
 };
 
 /// A plan with blocks that fit the level's registers.
 void planFor(MatmulCase &c, const std::string &target);
+
+/// Weights [E, N, K] of each side as the kernel takes them: in panels, or as
+/// they are stored.
+std::vector<Buffer>
+weightBuffers(const MatmulCase &c,
+              const std::vector<std::vector<double>> &sides);
 
 /// Weights [E, N, K] of each side in panels.
 Buffer pack(const MatmulCase &c, const std::vector<std::vector<double>> &sides);

@@ -33,6 +33,8 @@ enum class Stored {
   Flat,       ///< [E * N, K], expanded
   Heads,      ///< [E, N, 2, K / 2], collapsed
   Strided,    ///< a launch's buffer with strides
+  Pieces,     ///< [3, E, K, N / 3], n made of two dimensions
+  Layers,     ///< [2, E, K / 2, N], k made of two
 };
 constexpr Stored every[] = {Stored::Rows,   Stored::Columns,    Stored::Generic,
                             Stored::Halves, Stored::Interwoven, Stored::Flat,
@@ -71,6 +73,10 @@ struct PackCase {
       return {experts * n, k};
     case Stored::Heads:
       return {experts, n, 2, k / 2};
+    case Stored::Pieces:
+      return {3, experts, k, n / 3};
+    case Stored::Layers:
+      return {2, experts, k / 2, n};
     }
     return {};
   }
@@ -100,6 +106,10 @@ struct PackCase {
       return (e * k + i) * 2 * n + 2 * j + 1;
     case Stored::Strided:
       return e * (n * (k + 3) + 5) + j * (k + 3) + i;
+    case Stored::Pieces:
+      return ((j / (n / 3) * experts + e) * k + i) * (n / 3) + j % (n / 3);
+    case Stored::Layers:
+      return ((i % 2 * experts + e) * (k / 2) + i / 2) * n + j;
     }
     return 0;
   }
@@ -169,6 +179,20 @@ std::string PackCase::text(const std::string &name) const {
              std::to_string(n) + ", " + std::to_string(k) + "] : " + from +
              " into " + to + "\n";
       break;
+    case Stored::Pieces:
+    case Stored::Layers: {
+      const bool pieces = stored == Stored::Pieces;
+      const std::string apart = pieces ? tensor({experts, 3, n / 3, k})
+                                       : tensor({experts, n, k / 2, 2});
+      ops += "  %e" + s + " = tensor.empty() : " + apart + "\n  %p" + s +
+             " = linalg.transpose ins(" + in + " : " + from + ") outs(%e" + s +
+             " : " + apart +
+             ") permutation = " + (pieces ? "[1, 0, 3, 2]" : "[1, 3, 2, 0]") +
+             "\n  " + out + " = tensor.collapse_shape %p" + s +
+             (pieces ? " [[0], [1, 2], [3]] : " : " [[0], [1], [2, 3]] : ") +
+             apart + " into " + to + "\n";
+      break;
+    }
     case Stored::Heads:
       ops += "  " + out + " = tensor.collapse_shape " + in +
              " [[0], [1], [2, 3]] : " + from + " into " + to + "\n";
@@ -275,6 +299,18 @@ TEST_P(PackLayoutTest, EverySize) {
         if (n + k < 40)
           cases.push_back({stored, 1, n, k, 1, 16, DType::F16});
       }
+  run(cases);
+}
+
+/// Dimensions that do not follow each other in memory, made one: panels within
+/// a piece of them, and across.
+TEST_P(PackLayoutTest, MadeOfPieces) {
+  std::vector<PackCase> cases;
+  for (Stored stored : {Stored::Pieces, Stored::Layers})
+    for (int64_t n : {36, 48, 96}) {
+      cases.push_back({stored, 2, n, 42, 1, 16, DType::F32});
+      cases.push_back({stored, 2, n, 42, 2, 16, DType::BF16, 2, 32});
+    }
   run(cases);
 }
 
