@@ -304,7 +304,7 @@ PlannedKernel planned(const Planned &p) {
   cpu::MatmulAttr plan;
   module->walk([&](GroupedMatmulOp op) {
     plan = mlir::cast<cpu::MatmulAttr>(
-        cpu::getTarget(op).choosePlan(op, 1, 1024).plan);
+        cpu::getTarget(op).choosePlan(op, 1, 1024, false).plan);
   });
   auto str = [](mlir::Attribute value) {
     std::string text;
