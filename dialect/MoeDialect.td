@@ -79,7 +79,8 @@ def Moe_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kDisableAttr = "moe.disable";
     static constexpr ::llvm::StringLiteral kOptionalPasses[] = {
         "moe-raise-layers", "moe-raise-routes", "moe-simplify-layers",
-        "moe-fuse-gather", "moe-fuse-epilogue"};
+        "moe-fuse-gather", "moe-fuse-epilogue", "moe-dedupe-kernels",
+        "moe-plan-memory"};
 
     /// The bound of a dimension that has none of its own.
     static constexpr int64_t kDefaultBound = int64_t(1) << 20;

@@ -26,6 +26,11 @@ struct PlanChoice {
   mlir::Attribute plan;
   mlir::Attribute decision;
 };
+/// What a whole target does a second, in FLOPs and in bytes from memory. A
+/// multiply-add is two FLOPs.
+struct Rates {
+  double flops = 0, bytes = 0;
+};
 /// How a kernel is launched. Tasks are an affine expression of the program's
 /// dimensions, or `times` the number of listed tiles (moe.tiles).
 struct KernelShape {

@@ -85,6 +85,11 @@ def Moe_TargetAttrInterface : AttrInterface<"TargetAttrInterface"> {
       (ins "::mlir::Operation *":$op, "int64_t":$minTokens,
            "int64_t":$maxTokens, "bool":$weightsAtRunTime)>,
     InterfaceMethod<[{
+        How fast the target multiplies elements of these types and reads memory
+        at best: a model for explanations, no measurement.
+      }], "::moe::Rates", "getRates",
+      (ins "::mlir::Type":$rows, "::mlir::Type":$weights)>,
+    InterfaceMethod<[{
         How many tasks a moe_exec.kernel runs, from the plans of its ops, and
         the scratch bytes that each worker needs.
       }], "::moe::KernelShape", "getKernelShape",

@@ -18,6 +18,7 @@ using namespace mlir;
 using namespace moe;
 
 void moe::buildRaisePipeline(OpPassManager &pm) {
+  pm.addPass(createCountCostsPass({"before", {}}));
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createRaiseLayersPass());
   function.addPass(createRaiseRoutesPass());
@@ -66,6 +67,7 @@ void moe::buildPlanPipeline(OpPassManager &pm) {
   function.addPass(createScheduleTilesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createCountCostsPass({"after", {}}));
 }
 
 void moe::buildExecPipeline(OpPassManager &pm) {

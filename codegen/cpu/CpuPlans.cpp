@@ -25,10 +25,12 @@ using namespace moe::cpu;
 
 namespace {
 
-/// What every core of today does in a cycle. Bytes from memory are one core's
-/// share when all of them ask.
+/// What every core of today does in a cycle. Bytes from memory are what one
+/// core can ask for.
 constexpr double fmasPerCycle = 2, loadsPerCycle = 2, l2BytesPerCycle = 32,
-                 memoryBytesPerCycle = 5;
+                 memoryBytesPerCycle = 8;
+/// Cycles a second, and what the memory of a socket gives at most.
+constexpr double clockRate = 3e9, memoryBytesPerSecond = 300e9;
 /// A product of full AMX tiles, 16 x 16 sums of 16 words each.
 constexpr double cyclesPerTileProduct = 16;
 
@@ -162,8 +164,8 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
       2.0 * getLanes() * reduction.interleave / best.cyclesPerFma;
   const double ridge =
       bytes / memoryBytesPerCycle * flopsPerCycle / std::max(flops, 1.0);
-  const double rowsAtMost =
-      static_cast<double>(maxTokens) * slots / matmul.getNumGroups();
+  const int64_t ridgeTokens = static_cast<int64_t>(std::ceil(std::min(
+      ridge * matmul.getNumGroups() / slots, 1e15))); // of equal experts
   Builder b(getContext());
   auto number = [&](double value) { // two decimals are more than it means
     return b.getF64FloatAttr(std::round(100 * value) / 100);
@@ -182,9 +184,13 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
       "{0} {1}, {2}-row tiles, {3} panels a task{4}", best.name(),
       reduction.id == Reduction::Fma ? "registers" : reduction.name, tileRows,
       perTask, weightsAtRunTime ? " that it packs" : "");
-  std::string reason =
-      llvm::formatv("fewest cycles a multiply-add; {0} binds at {1} tokens",
-                    rowsAtMost > ridge ? "compute" : "memory", maxTokens);
+  std::string reason = "fewest cycles a multiply-add; ";
+  if (maxTokens < ridgeTokens)
+    reason += "memory binds";
+  else if (minTokens >= ridgeTokens)
+    reason += "compute binds";
+  else
+    reason += "memory binds below " + std::to_string(ridgeTokens) + " tokens";
   std::string second =
       blocks.size() > 1
           ? llvm::formatv("{0} registers, {1:f2} times the cycles",
@@ -200,6 +206,18 @@ PlanChoice cpu::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
 /// tile needs. So the plan that is best for many rows is as good for one.
 SmallVector<int64_t> cpu::TargetAttr::getTokenBuckets(Operation *) const {
   return {};
+}
+
+Rates cpu::TargetAttr::getRates(Type rows, Type weights) const {
+  const ReductionRow &reduction = bestReduction(getCpu(), rows, weights);
+  // A multiply and an add are two instructions without fused ones.
+  double cyclesPerFma =
+      (getCpu().hasFma() ? 1 : 2) / (fmasPerCycle * reduction.interleave);
+  if (reduction.id == Reduction::AmxBf16)
+    cyclesPerFma = cyclesPerTileProduct / (16 * 16 * reduction.interleave);
+  const double cycles = clockRate * getCores();
+  return {2 * getLanes() / cyclesPerFma * cycles,
+          std::min(memoryBytesPerCycle * cycles, memoryBytesPerSecond)};
 }
 
 KernelShape cpu::TargetAttr::getKernelShape(Operation *kernel) const {

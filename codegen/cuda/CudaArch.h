@@ -28,6 +28,10 @@ struct CudaArch {
   int64_t smem;         ///< dynamic shared memory of a block, bytes
   int64_t l2;           ///< bytes
   bool hasWgmma;        ///< TMA, mbarrier and wgmma
+  /// Of one multiprocessor in a cycle, in f32 and in bf16 tensor cores.
+  int64_t fmas, tensorFmas;
+  double clock;  ///< cycles a second, boosted
+  double memory; ///< bytes a second
   llvm::StringRef device;
 };
 

@@ -183,6 +183,13 @@ cuda::TargetAttr::getTokenBuckets(Operation *function) const {
   return buckets;
 }
 
+Rates cuda::TargetAttr::getRates(Type rows, Type weights) const {
+  const CudaArch &arch = getArch();
+  const int64_t fmas =
+      rows.isBF16() && weights.isBF16() ? arch.tensorFmas : arch.fmas;
+  return {2.0 * fmas * getNumSms() * arch.clock, arch.memory};
+}
+
 KernelShape cuda::TargetAttr::getKernelShape(Operation *kernel) const {
   return shapeOf(cast<exec::KernelOp>(kernel));
 }

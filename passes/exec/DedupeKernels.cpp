@@ -52,6 +52,8 @@ namespace {
 struct DedupeKernelsPass : moe::impl::DedupeKernelsPassBase<DedupeKernelsPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    if (isDisabled(module, getArgument()))
+      return;
     auto refer = [](const auto &renamed, FlatSymbolRefAttr &symbol) {
       auto it = renamed.find(symbol.getAttr());
       if (it != renamed.end())

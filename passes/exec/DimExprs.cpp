@@ -529,6 +529,15 @@ DimExprs::Found DimExprs::findSize(Value tensor, unsigned position) {
     auto group = combine.getGroups().getDefiningOp<GroupOp>();
     return group ? find(group.getIds(), 0) : none;
   }
+  // Ops of the input phase, of which none is left in a program.
+  if (auto route = dyn_cast<RouteOp>(op))
+    return position == 0 && !route.getSelect().isPerExpert()
+               ? find(route.getLogits(), 0)
+               : none;
+  if (auto linear = dyn_cast<LinearOp>(op))
+    return find(linear.getRows(), 0);
+  if (auto expert = dyn_cast<ExpertOp>(op))
+    return find(expert.getRows(), 0);
   if (auto select = dyn_cast<SelectOp>(op)) {
     Found size = find(select.getScores(), 0);
     // Only the tokens of an expert are more than they seem.

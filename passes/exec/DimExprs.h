@@ -55,6 +55,11 @@ public:
   /// An integer or index that is an expression of the dimensions; null for any
   /// other.
   mlir::AffineExpr tryExprOf(mlir::Value value);
+  /// The size of one dimension of a tensor, or the rows of groups; null where
+  /// it is not known.
+  mlir::AffineExpr trySizeOf(mlir::Value value, unsigned position) {
+    return find(value, position).expr;
+  }
   /// Whether a condition holds for every value of the dimensions.
   bool alwaysHolds(mlir::Value condition);
   /// The value that an index has by itself, where its expression is known from

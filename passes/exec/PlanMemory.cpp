@@ -188,6 +188,8 @@ static void planProgram(ProgramOp program) {
 namespace {
 struct PlanMemoryPass : moe::impl::PlanMemoryPassBase<PlanMemoryPass> {
   void runOnOperation() override {
+    if (isDisabled(getOperation(), getArgument()))
+      return;
     for (auto program : getOperation().getOps<ProgramOp>())
       planProgram(program);
   }

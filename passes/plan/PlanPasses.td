@@ -89,6 +89,38 @@ def PackWeightsPass : Pass<"moe-pack-weights", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::moe::MoeDialect"];
 }
 
+def CountCostsPass : Pass<"moe-count-costs", "::mlir::ModuleOp"> {
+  let summary = "says what each function computes and moves";
+  let description = [{
+    Counts the FLOPs of contractions and the bytes that kernels read and write,
+    and how long both take at best on the module's target (`moe/passes/plan/
+    Costs.h` says what counts). An analysis remark a public function and token
+    count says so; the IR stays. It runs on what comes in and on what is
+    planned, so that `--moe-explain` shows both.
+
+    Before:
+    ```mlir
+    func.func @dense(%x: tensor<8x64xf32>, %w: tensor<32x64xf32>) -> tensor<8x32xf32> {
+      %y = moe.linear %x, %w acc f32 : (tensor<8x64xf32>, tensor<32x64xf32>) -> tensor<8x32xf32>
+      return %y : tensor<8x32xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @dense(%x: tensor<8x64xf32>, %w: tensor<32x64xf32>) -> tensor<8x32xf32> {
+      %y = moe.linear %x, %w acc f32 : (tensor<8x64xf32>, tensor<32x64xf32>) -> tensor<8x32xf32>
+      return %y : tensor<8x32xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"when", "when", "std::string", /*default=*/"\"now\"",
+           "What the remark calls the state of the IR: before, after">,
+    ListOption<"tokens", "tokens", "int64_t",
+               "Token counts where sizes are dynamic: 1, 16, 256">
+  ];
+}
+
 def ScheduleTilesPass : Pass<"moe-schedule-tiles", "::mlir::func::FuncOp"> {
   let summary = "lists the row tiles that planned matmuls run over";
   let description = [{

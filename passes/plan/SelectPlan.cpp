@@ -32,8 +32,29 @@ static int64_t tokenBound(func::FuncOp function) {
   return bound ? bound : MoeDialect::kDefaultBound;
 }
 
-/// Token counts for which the op runs: those of the form it is in.
+/// The tokens of a matmul by its types, if they say: rows where there are no
+/// groups, else what the groups were made of.
+static std::optional<int64_t> fixedTokens(Operation *op) {
+  auto matmul = dyn_cast<GroupedMatmulOp>(op);
+  if (!matmul)
+    return std::nullopt;
+  Value tokens = matmul.getLhs();
+  if (matmul.getGroups() && !matmul.getGather()) {
+    auto group = matmul.getGroups().getDefiningOp<GroupOp>();
+    if (!group || group.isByExpert())
+      return std::nullopt;
+    tokens = group.getIds();
+  }
+  auto type = cast<RankedTensorType>(tokens.getType());
+  if (type.isDynamicDim(0))
+    return std::nullopt;
+  return type.getDimSize(0);
+}
+
+/// Token counts for which the op runs: its own, or those of the form it is in.
 static std::pair<int64_t, int64_t> tokenRange(Operation *op, int64_t bound) {
+  if (std::optional<int64_t> tokens = fixedTokens(op))
+    return {*tokens, *tokens};
   auto byTokens = op->getParentOfType<ByTokensOp>();
   if (!byTokens)
     return {0, bound};

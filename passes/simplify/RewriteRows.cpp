@@ -166,8 +166,28 @@ static LogicalResult addIntoInit(OpT op, PatternRewriter &rewriter) {
 // Weights of what enters an expert, and of what it gives
 //===----------------------------------------------------------------------===//
 
-/// Whether body(w * r) = w * body(r): sums of products with weights alone.
-static bool isLinear(ExpertOp op) {
+/// Whether no weight of a route is negative.
+static bool areNotNegative(RouteOp op) {
+  const semantics::RouterSpec spec = op.getSpec();
+  if (spec.scale < 0 || op.getExpertScale())
+    return false;
+  // Steps that divide by a sum keep the sign of what they divide.
+  if (!spec.normalize.empty() && spec.apart == 0)
+    switch (spec.normalize.front().kind) {
+    case semantics::NormKind::Softmax:
+    case semantics::NormKind::MaskedSoftmax:
+    case semantics::NormKind::Sigmoid:
+      return true;
+    case semantics::NormKind::L1:
+    case semantics::NormKind::Lp:
+      break;
+    }
+  return spec.score != semantics::ScoreFn::Identity;
+}
+
+/// Whether body(w * r) = w * body(r): sums of products with weights alone; for
+/// every w that is not negative also relu of them.
+static bool isHomogeneous(ExpertOp op, bool takesRelu) {
   if (auto ranges = op.getVirtualExpertsAttr())
     for (auto range : ranges.getAsRange<VirtualAttr>())
       if (range.getKind() == VirtualKind::Constant)
@@ -182,6 +202,9 @@ static bool isLinear(ExpertOp op) {
                  llvm::all_of(inner.getOperands(), [&](Value value) {
                    return linear.contains(value);
                  });
+    if (auto activate = dyn_cast<ActivateOp>(inner))
+      keeps = takesRelu &&
+              activate.getKind().getValue() == semantics::Activation::Relu;
     if (auto product = dyn_cast<LinearOp>(inner))
       keeps = !product.getBias() && !linear.contains(product.getWeight());
     if (!keeps)
@@ -197,7 +220,10 @@ static LogicalResult weighAfter(DispatchOp op, PatternRewriter &rewriter) {
     return failure();
   auto expert = dyn_cast<ExpertOp>(*op.getRows().user_begin());
   if (!expert || expert.getRows() != op.getRows() ||
-      expert.getGroups() != op.getGroups() || !isLinear(expert))
+      expert.getGroups() != op.getGroups())
+    return failure();
+  RouteOp route = routeOfSlots(op.getGroups(), op.getScale());
+  if (!isHomogeneous(expert, route && areNotNegative(route)))
     return failure();
   SmallVector<CombineOp> combines;
   for (OpOperand &use : expert.getResult().getUses()) {

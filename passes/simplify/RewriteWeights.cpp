@@ -29,10 +29,7 @@ using semantics::ScoreFn;
 // Weights that are 1
 //===----------------------------------------------------------------------===//
 
-/// The route whose slots are what `groups` were made from and `weights` belong
-/// to; a capacity between them only drops slots. Null if they belong to no one
-/// route.
-static RouteOp routeOfSlots(Value groups, Value weights) {
+RouteOp moe::routeOfSlots(Value groups, Value weights) {
   auto group = groups.getDefiningOp<GroupOp>();
   if (!group || group.isByExpert())
     return {};

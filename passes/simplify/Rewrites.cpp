@@ -62,8 +62,8 @@ static constexpr RewriteRow rows[] = {
     {RewriteId::AddIntoInit, "add-into-init", Kept::Reals,
      "what is added to a layer's result is where its sum starts"},
     {RewriteId::ScaleAfterExperts, "scale-after-experts", Kept::Reals,
-     "rows of linear experts are weighed when they are combined, so that they "
-     "are read in place"},
+     "rows of experts that keep factors are weighed when they are combined, so "
+     "that they are read in place"},
 };
 
 ArrayRef<RewriteRow> moe::rewriteRows() { return rows; }

@@ -18,6 +18,8 @@
 
 #include "moe/dialect/MoeOps.h"
 
+#include "moe/dialect/MoeOps.h"
+
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -123,6 +125,10 @@ void addRouteRewrites(RewriteSet &set);
 void addWeightRewrites(RewriteSet &set);
 void addRowRewrites(RewriteSet &set);
 
+/// The route whose slots are what `groups` were made from and `weights` belong
+/// to; a capacity between them only drops slots. Null if they belong to no one
+/// route.
+RouteOp routeOfSlots(mlir::Value groups, mlir::Value weights);
 /// The one value that all elements of a tensor are, a float or an integer;
 /// null if there may be several.
 mlir::TypedAttr splatOf(mlir::Value tensor);

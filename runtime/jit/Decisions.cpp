@@ -15,6 +15,7 @@
 
 using namespace mlir;
 using namespace moe;
+using namespace moe::jit;
 
 /// Calls `visit` with every decision and the symbol that holds it.
 static void
@@ -63,15 +64,28 @@ static llvm::json::Value jsonOf(Attribute attribute) {
   return textOf(attribute);
 }
 
+/// The figures of remarks that have some: what functions cost before and after.
+static llvm::json::Object jsonOf(const PassRemark &remark) {
+  llvm::json::Object figures;
+  for (const auto &[name, number] : remark.figures)
+    figures[name] = number;
+  return figures;
+}
+
 std::string jit::decisionsAsJson(ModuleOp module, const PassRemarks &remarks) {
   llvm::json::Array list;
-  for (const PassRemark &remark : remarks)
-    list.push_back(llvm::json::Object{{"function", remark.place},
-                                      {"what", remark.pass},
-                                      {"chosen", remark.done ? "done" : "left"},
-                                      {"reason", remark.text},
-                                      {"runner_up", ""},
-                                      {"figures", llvm::json::Object()}});
+  for (const PassRemark &remark : remarks) {
+    const bool isCost = remark.kind == PassRemark::Kind::Figures;
+    auto [counted, best] = StringRef(remark.text).split("; ");
+    StringRef chosen = remark.kind == PassRemark::Kind::Done ? "done" : "left";
+    list.push_back(llvm::json::Object{
+        {"function", isCost ? remark.function : remark.place},
+        {"what", isCost ? "cost " + remark.name : remark.pass},
+        {"chosen", isCost ? counted : chosen},
+        {"reason", isCost ? best : StringRef(remark.text)},
+        {"runner_up", ""},
+        {"figures", jsonOf(remark)}});
+  }
   forEachDecision(module, [&](StringRef function, DecisionAttr decision) {
     llvm::json::Object figures;
     if (DictionaryAttr given = decision.getFigures())
@@ -90,13 +104,30 @@ std::string jit::decisionsAsJson(ModuleOp module, const PassRemarks &remarks) {
   return text + "\n";
 }
 
+/// A line a function and token count, with what it was before: the first of the
+/// same function and tokens.
+static void printCosts(const PassRemarks &remarks, llvm::raw_ostream &os) {
+  for (const PassRemark &remark : remarks) {
+    if (remark.kind != PassRemark::Kind::Figures)
+      continue;
+    os << "cost of @" << remark.function;
+    for (const auto &[name, number] : remark.figures)
+      if (name == "tokens")
+        os << " at " << static_cast<int64_t>(number)
+           << (number == 1 ? " token" : " tokens");
+    os << " " << remark.name << ": " << remark.text << "\n";
+  }
+}
+
 std::string jit::decisionsAsText(ModuleOp module, const PassRemarks &remarks) {
   std::string text;
   llvm::raw_string_ostream os(text);
   for (const PassRemark &remark : remarks)
-    os << (remark.done ? "done" : "left")
-       << (remark.place.empty() ? "" : " at ") << remark.place << ": "
-       << remark.text << " (" << remark.pass << ")\n";
+    if (remark.kind != PassRemark::Kind::Figures)
+      os << (remark.kind == PassRemark::Kind::Done ? "done" : "left")
+         << (remark.place.empty() ? "" : " at ") << remark.place << ": "
+         << remark.text << " (" << remark.pass << ")\n";
+  printCosts(remarks, os);
   StringRef current;
   forEachDecision(module, [&](StringRef function, DecisionAttr decision) {
     if (function != current)

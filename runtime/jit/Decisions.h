@@ -20,7 +20,8 @@ namespace moe::jit {
 /// What passes remarked, then the #moe.decision attributes of a module's
 /// functions or programs, in order: a JSON list of {function, what, chosen,
 /// reason, runner_up, figures}. Of a remark `what` is the pass, `chosen` "done"
-/// or "left", `function` the place in the input.
+/// or "left", `function` the place in the input; of figures `what` is "cost
+/// before" or "cost after".
 std::string decisionsAsJson(mlir::ModuleOp module, const PassRemarks &remarks);
 /// The same as lines to read.
 std::string decisionsAsText(mlir::ModuleOp module, const PassRemarks &remarks);

@@ -41,14 +41,31 @@ public:
     if (remark.getCategoryName() == "moe-simplify-layers")
       return;
     PassRemark made;
-    made.done = remark.getRemarkType() == llvm::remarks::Type::Passed;
+    switch (remark.getRemarkType()) {
+    case llvm::remarks::Type::Passed:
+      made.kind = PassRemark::Kind::Done;
+      break;
+    case llvm::remarks::Type::Analysis:
+      made.kind = PassRemark::Kind::Figures;
+      made.function = remark.getFunction().str();
+      break;
+    default:
+      made.kind = PassRemark::Kind::Left;
+      break;
+    }
     made.pass = remark.getCategoryName().str();
     made.name = remark.getRemarkName().str();
-    for (const auto &argument : remark.getArgs())
-      made.text += argument.val;
+    for (const auto &argument : remark.getArgs()) {
+      double number;
+      if (argument.key == "Remark")
+        made.text += argument.val;
+      else if (!StringRef(argument.val).getAsDouble(number))
+        made.figures.emplace_back(argument.key, number);
+    }
     made.place = placeOf(remark.getLocation());
     for (const PassRemark &known : *remarks)
-      if (known.text == made.text && known.place == made.place)
+      if (known.name == made.name && known.text == made.text &&
+          known.place == made.place && known.figures == made.figures)
         return;
     remarks->push_back(std::move(made));
   }
@@ -61,7 +78,7 @@ private:
 void jit::collectRemarks(MLIRContext &context,
                          std::shared_ptr<PassRemarks> remarks) {
   remark::RemarkCategories every;
-  every.passed = every.missed = ".*";
+  every.passed = every.missed = every.analysis = ".*";
   // moe-opt has an engine of its own, for --remark-filter; into an empty place
   // a new one always fits.
   context.setRemarkEngine(nullptr);

@@ -24,9 +24,13 @@
 namespace moe::jit {
 
 struct PassRemark {
-  bool done; ///< or left alone
+  /// What a pass did, what it left alone, or figures of a function.
+  enum class Kind { Done, Left, Figures };
+  Kind kind = Kind::Done;
   std::string pass, name, text;
-  std::string place; ///< "graph.mlir:114", empty where it is not known
+  std::string place;    ///< "graph.mlir:114", empty where it is not known
+  std::string function; ///< of figures
+  std::vector<std::pair<std::string, double>> figures;
 };
 using PassRemarks = std::vector<PassRemark>;
 

@@ -75,6 +75,27 @@ module attributes {moe.target = #moe_test.target<buckets = [16]>} {
 
 // -----
 
+// Where types say how many tokens there are, it is planned for those.
+// CHECK-LABEL: func.func @static
+// CHECK-SAME: figures = {from = 8 : i64, to = 8 : i64}
+// CHECK-SAME: figures = {from = 4 : i64, to = 4 : i64}
+module attributes {moe.target = #moe_test.target} {
+  func.func @static(%x: tensor<8x4xf32>, %w: tensor<3x4xf32>, %ids: tensor<4x2xi32>, %v: tensor<8x3x4xf32>) -> (tensor<8x3xf32>, tensor<8x3xf32>) {
+    %a = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
+    ^bb0(%s: f32):
+      moe.yield %s : f32
+    } : (tensor<8x4xf32>, tensor<3x4xf32>) -> tensor<8x3xf32>
+    %g = moe.group %ids : tensor<4x2xi32> -> !moe.groups<experts = 8, ragged>
+    %b = moe.grouped_matmul lhs(%x) rhs(%v) by %g acc f32 {
+    ^bb0(%s: f32):
+      moe.yield %s : f32
+    } : (tensor<8x4xf32>, tensor<8x3x4xf32>, !moe.groups<experts = 8, ragged>) -> tensor<8x3xf32>
+    return %a, %b : tensor<8x3xf32>, tensor<8x3xf32>
+  }
+}
+
+// -----
+
 // Forms that sum in different orders give a token other bits by how many run
 // beside it.
 module attributes {moe.target = #moe_test.target<buckets = [16], classes = true>} {

@@ -29,7 +29,7 @@
 // REMARK-DAG: [Passed] rows-back | Category:moe-simplify-layers | Remark="rows that a combine has put to their slots are taken from before it (bitwise)"
 // REMARK-DAG: [Passed] zero-init | Category:moe-simplify-layers | Remark="a sum that starts from zeros starts from nothing (bitwise)"
 // REMARK-DAG: [Passed] add-into-init | Category:moe-simplify-layers | Remark="what is added to a layer's result is where its sum starts (real)"
-// REMARK-DAG: [Passed] scale-after-experts | Category:moe-simplify-layers | Remark="rows of linear experts are weighed when they are combined, so that they are read in place (real)"
+// REMARK-DAG: [Passed] scale-after-experts | Category:moe-simplify-layers | Remark="rows of experts that keep factors are weighed when they are combined, so that they are read in place (real)"
 func.func @told(%l: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<?x2xf32>) {
   %b = arith.constant dense<0.0> : tensor<8xf32>
   // CHECK: moe.route %{{.*}} score sigmoid groups(4 keep 2 by max fill 0) select top_k(2) :
@@ -454,6 +454,46 @@ func.func @weigh_after(%x: tensor<?x4xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x
   } : (tensor<?x4xf32>, !groups, tensor<8x4x4xf32>) -> tensor<?x4xf32>
   %y = moe.combine %o by %g acc f32 order slot : (tensor<?x4xf32>, !groups) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
+}
+
+// relu keeps a factor that is not negative, such as a softmax: not an unknown
+// one, nor one times an unknown scale of experts.
+// CHECK-LABEL: func.func @weigh_after_relu
+// CHECK: moe.dispatch %{{[^ ]*}} by %{{[^ ]*}} :
+// CHECK: moe.combine %{{[^ ]*}} by %{{[^ ]*}} weights
+// CHECK-COUNT-2: moe.dispatch %{{[^ ]*}} by %{{[^ ]*}} scale
+func.func @weigh_after_relu(%x: tensor<?x4xf32>, %l: tensor<?x8xf32>, %s: tensor<8xf32>, %m: tensor<8x4x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %i0, %w0 = moe.route %l score softmax select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %g0 = moe.group %i0 : tensor<?x2xi32> -> !groups
+  %r0 = moe.dispatch %x by %g0 scale %w0 : tensor<?x4xf32>, !groups, tensor<?x2xf32> -> tensor<?x4xf32>
+  %o0 = moe.expert %r0 by %g0 weights(%m) {
+  ^bb0(%rows: tensor<?x4xf32>, %one: tensor<4x4xf32>):
+    %a = moe.linear %rows, %one acc f32 : (tensor<?x4xf32>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    %b = moe.activate relu(%a) : (tensor<?x4xf32>) -> tensor<?x4xf32>
+    moe.yield %b : tensor<?x4xf32>
+  } : (tensor<?x4xf32>, !groups, tensor<8x4x4xf32>) -> tensor<?x4xf32>
+  %y0 = moe.combine %o0 by %g0 acc f32 order slot : (tensor<?x4xf32>, !groups) -> tensor<?x4xf32>
+  %i1, %w1 = moe.route %l select top_k(2) : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %g1 = moe.group %i1 : tensor<?x2xi32> -> !groups
+  %r1 = moe.dispatch %x by %g1 scale %w1 : tensor<?x4xf32>, !groups, tensor<?x2xf32> -> tensor<?x4xf32>
+  %o1 = moe.expert %r1 by %g1 weights(%m) {
+  ^bb0(%rows: tensor<?x4xf32>, %one: tensor<4x4xf32>):
+    %a = moe.linear %rows, %one acc f32 : (tensor<?x4xf32>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    %b = moe.activate relu(%a) : (tensor<?x4xf32>) -> tensor<?x4xf32>
+    moe.yield %b : tensor<?x4xf32>
+  } : (tensor<?x4xf32>, !groups, tensor<8x4x4xf32>) -> tensor<?x4xf32>
+  %y1 = moe.combine %o1 by %g1 acc f32 order slot : (tensor<?x4xf32>, !groups) -> tensor<?x4xf32>
+  %i2, %w2 = moe.route %l score softmax select top_k(2) expert_scale %s : tensor<?x8xf32>, tensor<8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %g2 = moe.group %i2 : tensor<?x2xi32> -> !groups
+  %r2 = moe.dispatch %x by %g2 scale %w2 : tensor<?x4xf32>, !groups, tensor<?x2xf32> -> tensor<?x4xf32>
+  %o2 = moe.expert %r2 by %g2 weights(%m) {
+  ^bb0(%rows: tensor<?x4xf32>, %one: tensor<4x4xf32>):
+    %a = moe.linear %rows, %one acc f32 : (tensor<?x4xf32>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    %b = moe.activate relu(%a) : (tensor<?x4xf32>) -> tensor<?x4xf32>
+    moe.yield %b : tensor<?x4xf32>
+  } : (tensor<?x4xf32>, !groups, tensor<8x4x4xf32>) -> tensor<?x4xf32>
+  %y2 = moe.combine %o2 by %g2 acc f32 order slot : (tensor<?x4xf32>, !groups) -> tensor<?x4xf32>
+  return %y0, %y1, %y2 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
 }
 
 // A bias, an activation, weights of its own.

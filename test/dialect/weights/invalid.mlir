@@ -200,7 +200,7 @@ module attributes {moe.determinism = "some"} {}
 
 // -----
 
-// expected-error @below {{moe.disable expects an array of 'moe-raise-layers', 'moe-raise-routes', 'moe-simplify-layers', 'moe-fuse-gather', 'moe-fuse-epilogue', got ["moe-fuse"]}}
+// expected-error @below {{moe.disable expects an array of 'moe-raise-layers', 'moe-raise-routes', 'moe-simplify-layers', 'moe-fuse-gather', 'moe-fuse-epilogue', 'moe-dedupe-kernels', 'moe-plan-memory', got ["moe-fuse"]}}
 module attributes {moe.disable = ["moe-fuse"]} {}
 
 // -----

@@ -351,3 +351,17 @@ func.func @scale_after_experts(%l: tensor<?x8xf32>, %x: tensor<?x16xf32>, %m: te
   %y = moe.combine %o by %g acc f32 order slot : (tensor<?x16xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x16xf32>
   return %y : tensor<?x16xf32>
 }
+func.func @scale_after_experts_relu(%l: tensor<?x8xf32>, %x: tensor<?x16xf32>, %m: tensor<8x16x16xf32>) -> tensor<?x16xf32> {
+  %ids, %w = moe.route %l select top_k(2) normalize softmax : tensor<?x8xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %g = moe.group %ids : tensor<?x2xi32> -> !moe.groups<experts = 8, ragged>
+  %r = moe.dispatch %x by %g scale %w : tensor<?x16xf32>, !moe.groups<experts = 8, ragged>, tensor<?x2xf32> -> tensor<?x16xf32>
+  %o = moe.expert %r by %g weights(%m) {
+  ^bb0(%rows: tensor<?x16xf32>, %one: tensor<16x16xf32>):
+    %a = moe.linear %rows, %one acc f32 : (tensor<?x16xf32>, tensor<16x16xf32>) -> tensor<?x16xf32>
+    %b = moe.activate relu(%a) : (tensor<?x16xf32>) -> tensor<?x16xf32>
+    %c = moe.linear %b, %one acc f32 : (tensor<?x16xf32>, tensor<16x16xf32>) -> tensor<?x16xf32>
+    moe.yield %c : tensor<?x16xf32>
+  } : (tensor<?x16xf32>, !moe.groups<experts = 8, ragged>, tensor<8x16x16xf32>) -> tensor<?x16xf32>
+  %y = moe.combine %o by %g acc f32 order slot : (tensor<?x16xf32>, !moe.groups<experts = 8, ragged>) -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}

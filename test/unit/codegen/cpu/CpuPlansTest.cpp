@@ -158,13 +158,15 @@ TEST_F(CpuPlansTest, DecisionsSayWhyAndWhatElse) {
   EXPECT_EQ(str(choice.decision),
             "#moe.decision<what = \"plan of grouped_matmul 64x1024x2048, 1 "
             "side\", chosen = \"12x2 registers, 48-row tiles, 8 panels a "
-            "task\", reason = \"fewest cycles a multiply-add; compute binds at "
-            "1024 tokens\", runnerUp = \"28x1 registers, 1.02 times the "
+            "task\", reason = \"fewest cycles a multiply-add; memory binds below "
+            "62 tokens\", runnerUp = \"28x1 registers, 1.02 times the "
             "cycles\", figures = {cycles_per_fma = 5.200000e-01 : f64, "
             "expert_bytes = 4194304 : i64, flops_per_row = 4194304 : i64, "
-            "rows_where_compute_binds = 1.239000e+01 : f64}>");
+            "rows_where_compute_binds = 7.740000e+00 : f64}>");
   choice = choose(matmul("name = \"x86-64-v4\"", 64, 1024, 2048, 1), 0, 16);
-  EXPECT_THAT(str(choice.decision), HasSubstr("memory binds at 16 tokens"));
+  EXPECT_THAT(str(choice.decision), HasSubstr("; memory binds\","));
+  choice = choose(matmul("name = \"x86-64-v4\"", 64, 1024, 2048, 1), 64, 64);
+  EXPECT_THAT(str(choice.decision), HasSubstr("; compute binds\","));
   // Other ops need no plan, and one plan serves every token count.
   module->walk([&](GroupOp op) {
     EXPECT_FALSE(cpu::getTarget(op).choosePlan(op, 0, 16, false).plan);
