@@ -51,10 +51,12 @@ static std::optional<int64_t> fixedTokens(Operation *op) {
   return type.getDimSize(0);
 }
 
-/// Token counts for which the op runs: its own, or those of the form it is in.
+/// Token counts for which the op runs: up to its own, or those of the form it
+/// is in. Few tokens are planned for even where types say more: the plan that
+/// has tasks enough for them has for more.
 static std::pair<int64_t, int64_t> tokenRange(Operation *op, int64_t bound) {
   if (std::optional<int64_t> tokens = fixedTokens(op))
-    return {*tokens, *tokens};
+    return {0, *tokens};
   auto byTokens = op->getParentOfType<ByTokensOp>();
   if (!byTokens)
     return {0, bound};

@@ -75,10 +75,10 @@ module attributes {moe.target = #moe_test.target<buckets = [16]>} {
 
 // -----
 
-// Where types say how many tokens there are, it is planned for those.
+// Where types say how many tokens there are, there are no more.
 // CHECK-LABEL: func.func @static
-// CHECK-SAME: figures = {from = 8 : i64, to = 8 : i64}
-// CHECK-SAME: figures = {from = 4 : i64, to = 4 : i64}
+// CHECK-SAME: figures = {from = 0 : i64, to = 8 : i64}
+// CHECK-SAME: figures = {from = 0 : i64, to = 4 : i64}
 module attributes {moe.target = #moe_test.target} {
   func.func @static(%x: tensor<8x4xf32>, %w: tensor<3x4xf32>, %ids: tensor<4x2xi32>, %v: tensor<8x3x4xf32>) -> (tensor<8x3xf32>, tensor<8x3xf32>) {
     %a = moe.grouped_matmul lhs(%x) rhs(%w) acc f32 {
