@@ -40,16 +40,23 @@ static std::pair<MainLoop, StringRef> chooseLoop(GroupedMatmulOp op,
   return {MainLoop::Sm90Wgmma, "rows and weights are bf16, on 16 bytes"};
 }
 
-/// The largest number of stages that a block can hold, of those that are of
-/// use.
-static MatmulAttr fit(GroupedMatmulOp op, MainLoop loop, int64_t tileM,
-                      int64_t tileN, int64_t tileK, int64_t stages,
+namespace {
+/// Its rows and columns (of each side), and the stages wanted.
+struct Tile {
+  int64_t rows, columns, stages;
+};
+} // namespace
+
+/// With the largest number of stages that a block can hold, of those that are
+/// of use.
+static MatmulAttr fit(GroupedMatmulOp op, MainLoop loop, Tile tile,
                       int64_t sharedBytes) {
   const int64_t fewest = loop == MainLoop::Sm90Wgmma ? 3 : 2;
-  for (;; --stages) {
-    auto plan =
-        MatmulAttr::get(op.getContext(), loop, tileM, tileN, tileK, stages);
-    if (stages == fewest || MatmulShape(op, plan).smem <= sharedBytes)
+  const int64_t depth = loop == MainLoop::Fma ? 16 : 64;
+  for (;; --tile.stages) {
+    auto plan = MatmulAttr::get(op.getContext(), loop, tile.rows, tile.columns,
+                                depth, tile.stages);
+    if (tile.stages == fewest || MatmulShape(op, plan).smem <= sharedBytes)
       return plan;
   }
 }
@@ -65,22 +72,77 @@ static int64_t tokensOfFewRows(GroupedMatmulOp op) {
   return fewRows * op.getNumGroups() / (routing ? routing->slots : 1);
 }
 
-/// The tile of a main loop: rows, columns of each side, stages wanted.
-static std::array<int64_t, 3> tileOf(GroupedMatmulOp op, MainLoop loop,
-                                     bool few) {
+/// Stages of a tile that is bound by what it reads.
+static constexpr int64_t manyStages = 6;
+
+/// The tile of a main loop that makes most of what it reads, or the one for few
+/// rows.
+static Tile tileOf(GroupedMatmulOp op, MainLoop loop, bool few) {
   const int64_t sides = op.getNumRhs();
   switch (loop) {
   case MainLoop::Fma:
     return {32, 64, 3};
   case MainLoop::Sm80Mma:
-    return few ? std::array<int64_t, 3>{16, 128 / sides, 6}
-               : std::array<int64_t, 3>{128, 128 / sides, 4};
+    return few ? Tile{16, 128 / sides, manyStages} : Tile{128, 128 / sides, 4};
   case MainLoop::Sm90Wgmma:
     // Two warpgroups of 64 rows by all the columns that their registers hold.
-    return few ? std::array<int64_t, 3>{64, 128 / sides, 6}
-               : std::array<int64_t, 3>{128, 256 / sides, 4};
+    return few ? Tile{64, 128 / sides, manyStages} : Tile{128, 256 / sides, 4};
   }
   llvm_unreachable("every main loop is handled");
+}
+
+/// Fewest columns of a tile, and what they are a multiple of: a wgmma, four
+/// warps side by side, or whole warps.
+static int64_t columnStep(GroupedMatmulOp op, MainLoop loop) {
+  switch (loop) {
+  case MainLoop::Fma:
+    return 32;
+  case MainLoop::Sm80Mma:
+    return 64 / op.getNumRhs();
+  case MainLoop::Sm90Wgmma:
+    return 32 / op.getNumRhs();
+  }
+  llvm_unreachable("every main loop is handled");
+}
+
+/// The tile as wide as it has to be for the number of tiles that cover the
+/// columns: they have equal shares.
+static Tile withEqualShares(GroupedMatmulOp op, MainLoop loop, Tile tile) {
+  const int64_t columns = std::max<int64_t>(op.getNumColumns(), 1);
+  const int64_t tiles = llvm::divideCeil(columns, tile.columns);
+  tile.columns = std::min<int64_t>(tile.columns, llvm::alignTo(columns, 32));
+  tile.columns = std::min<int64_t>(
+      tile.columns,
+      llvm::alignTo(llvm::divideCeil(columns, tiles), columnStep(op, loop)));
+  return tile;
+}
+
+/// Smaller tiles as long as each has a multiprocessor of its own at
+/// `maxTokens`: all are done in the time of one, and a smaller one takes less.
+/// With a router or a shared expert, at few tokens, the larger ones would leave
+/// most of the device idle.
+static MatmulAttr spread(GroupedMatmulOp op, MainLoop loop, Tile tile,
+                         cuda::TargetAttr target, int64_t maxTokens) {
+  MatmulAttr plan = fit(op, loop, tile, target.getSharedBytes());
+  std::optional<MatmulRouting> routing = routingOf(op);
+  if (loop == MainLoop::Fma || !routing || maxTokens < 1)
+    return plan;
+  const int64_t fewestRows = loop == MainLoop::Sm90Wgmma ? 64 : 16;
+  const int64_t step = columnStep(op, loop);
+  tile.stages = manyStages;
+  for (;;) {
+    if (tile.columns > step)
+      tile.columns = llvm::alignTo(llvm::divideCeil(tile.columns, 2), step);
+    else if (tile.rows > fewestRows)
+      tile.rows /= 2;
+    else
+      return plan;
+    MatmulAttr smaller = fit(op, loop, tile, target.getSharedBytes());
+    if (countMatmul(MatmulShape(op, smaller), *routing, target, maxTokens)
+            .tiles > static_cast<double>(target.getNumSms()))
+      return plan;
+    plan = smaller;
+  }
 }
 
 /// Token counts that a plan's figures are given for.
@@ -124,14 +186,11 @@ PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
     return {};
   auto [loop, why] = chooseLoop(matmul, getArch());
   const bool few = maxTokens <= tokensOfFewRows(matmul);
-  auto [tileM, tileN, stages] = tileOf(matmul, loop, few);
   const int64_t sides = matmul.getNumRhs();
-  // A tile is no wider than it has to be.
-  const int64_t columns = std::max<int64_t>(matmul.getNumColumns(), 1);
-  tileN = std::min<int64_t>(tileN, llvm::alignTo(columns, 32));
-  MatmulAttr plan =
-      fit(matmul, loop, tileM, tileN, loop == MainLoop::Fma ? 16 : 64, stages,
-          getSharedBytes());
+  const Tile tile = withEqualShares(matmul, loop, tileOf(matmul, loop, few));
+  MatmulAttr plan = spread(matmul, loop, tile, *this, maxTokens);
+  const bool isSpread =
+      plan.getTileM() != tile.rows || plan.getTileN() != tile.columns;
   MatmulShape shape(matmul, plan);
 
   // Figures for readers.
@@ -153,15 +212,20 @@ PlanChoice cuda::TargetAttr::choosePlan(Operation *op, int64_t minTokens,
       "{0}, tiles of {1}x{2}, {3} stages of {4}", stringifyMainLoop(loop),
       plan.getTileM(), plan.getTileN(), plan.getStages(), plan.getTileK());
   std::string reason = why.str();
-  if (loop != MainLoop::Fma)
+  std::string second = "none";
+  if (isSpread) {
+    reason += llvm::formatv("; up to {0} tokens there are so few tiles that "
+                            "each has a multiprocessor",
+                            maxTokens);
+    second = llvm::formatv("tiles of {0}x{1}, which are fewer", tile.rows,
+                           tile.columns);
+  } else if (loop != MainLoop::Fma) {
     reason += few ? "; experts have few rows, many small tiles read weights "
                     "side by side"
                   : "; large tiles use what they read often";
-  std::string second = "none";
-  if (loop != MainLoop::Fma) {
-    auto other = tileOf(matmul, loop, !few);
-    second = llvm::formatv("tiles of {0}x{1}, for {2} rows an expert", other[0],
-                           other[1], few ? "more" : "few");
+    const Tile other = tileOf(matmul, loop, !few);
+    second = llvm::formatv("tiles of {0}x{1}, for {2} rows an expert",
+                           other.rows, other.columns, few ? "more" : "few");
   }
   return {plan,
           DecisionAttr::get(getContext(), planSubject(matmul), chosen, reason,
