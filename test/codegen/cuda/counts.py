@@ -17,7 +17,7 @@ def main(sms):
     checked, wrong = 0, []
     for decision in json.load(sys.stdin):
         f = decision["figures"]
-        if "tokens" not in f:
+        if "tile_waste" not in f:
             continue
         experts, columns = map(int, re.search(r"(\d+)x(\d+)x", decision["what"]).groups())
         tile_m, tile_n = map(int, re.search(r"tiles of (\d+)x(\d+)", decision["chosen"]).groups())
