@@ -12,6 +12,8 @@
 
 #include "moe/runtime/core/Tensor.h"
 
+#include "moe/runtime/core/OsMemory.h"
+
 #include <cassert>
 #include <cstring>
 #include <new>
@@ -57,6 +59,17 @@ Tensor::Tensor(DType dtype, std::vector<int64_t> shape)
   std::optional<size_t> size = checkedBytes(type, dims);
   if (!size)
     throw std::bad_array_new_length();
+  // Large ones lie in huge pages, as those of numpy do: weights that are read
+  // in columns meet another page with every row.
+  constexpr size_t large = size_t(4) << 20;
+  if (*size >= large) {
+    Result<os::Memory> memory = os::Memory::allocate(*size, "a tensor");
+    if (!memory)
+      throw std::bad_alloc();
+    auto owner = std::make_shared<os::Memory>(std::move(*memory));
+    storage = std::shared_ptr<std::byte[]>(owner, owner->data());
+    return;
+  }
   constexpr std::align_val_t alignment{64};
   void *memory = ::operator new(*size, alignment);
   if (*size)
