@@ -123,8 +123,8 @@ static Status runPipeline(ModuleOp module, Phase phase, const Backend &backend,
   pm.addInstrumentation(std::make_unique<FailureWatch>(failedPass));
   // Of the whole phase: one of the pass alone would be a copy before each.
   pm.enableCrashReproducerGeneration(path);
-  // Kernels are many ops, which one emitter wrote: LLVM's verifier looks at what
-  // comes of them.
+  // Kernels are many ops, which one emitter wrote: LLVM's verifier looks at
+  // what comes of them.
   if (phase == Phase::Lower)
     pm.enableVerifier(false);
   if (phase == Phase::Input && options.overrideIds)

@@ -71,8 +71,8 @@ protected:
     PlanChoice choice;
     if (module)
       module->walk([&](GroupedMatmulOp op) {
-        choice = cpu::getTarget(op).choosePlan(op, least, most,
-                                                     weightsAtRunTime);
+        choice =
+            cpu::getTarget(op).choosePlan(op, least, most, weightsAtRunTime);
       });
     return choice;
   }
@@ -134,8 +134,7 @@ TEST_F(CpuPlansTest, FewTokensAreCutIntoEnoughTasks) {
 TEST_F(CpuPlansTest, WeightsOfACallArePackedByItsTasks) {
   auto planOf = [&](const std::string &target, int64_t n, int64_t k,
                     const char *type = "f32") {
-    PlanChoice choice =
-        choose(matmul(target, 8, n, k, 1, type), 0, 1024, true);
+    PlanChoice choice = choose(matmul(target, 8, n, k, 1, type), 0, 1024, true);
     EXPECT_THAT(str(choice.decision), HasSubstr("panels a task that it packs"));
     return mlir::cast<cpu::MatmulAttr>(choice.plan);
   };
@@ -155,14 +154,15 @@ TEST_F(CpuPlansTest, WeightsOfACallArePackedByItsTasks) {
 TEST_F(CpuPlansTest, DecisionsSayWhyAndWhatElse) {
   PlanChoice choice =
       choose(matmul("name = \"x86-64-v4\"", 64, 1024, 2048, 1), 0, 1024);
-  EXPECT_EQ(str(choice.decision),
-            "#moe.decision<what = \"plan of grouped_matmul 64x1024x2048, 1 "
-            "side\", chosen = \"12x2 registers, 48-row tiles, 8 panels a "
-            "task\", reason = \"fewest cycles a multiply-add; memory binds below "
-            "62 tokens\", runnerUp = \"28x1 registers, 1.02 times the "
-            "cycles\", figures = {cycles_per_fma = 5.200000e-01 : f64, "
-            "expert_bytes = 4194304 : i64, flops_per_row = 4194304 : i64, "
-            "rows_where_compute_binds = 7.740000e+00 : f64}>");
+  EXPECT_EQ(
+      str(choice.decision),
+      "#moe.decision<what = \"plan of grouped_matmul 64x1024x2048, 1 "
+      "side\", chosen = \"12x2 registers, 48-row tiles, 8 panels a "
+      "task\", reason = \"fewest cycles a multiply-add; memory binds below "
+      "62 tokens\", runnerUp = \"28x1 registers, 1.02 times the "
+      "cycles\", figures = {cycles_per_fma = 5.200000e-01 : f64, "
+      "expert_bytes = 4194304 : i64, flops_per_row = 4194304 : i64, "
+      "rows_where_compute_binds = 7.740000e+00 : f64}>");
   choice = choose(matmul("name = \"x86-64-v4\"", 64, 1024, 2048, 1), 0, 16);
   EXPECT_THAT(str(choice.decision), HasSubstr("; memory binds\","));
   choice = choose(matmul("name = \"x86-64-v4\"", 64, 1024, 2048, 1), 64, 64);
