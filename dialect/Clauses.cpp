@@ -8,6 +8,8 @@
 
 #include "moe/dialect/Clauses.h"
 
+#include "mlir/IR/Builders.h"
+
 using namespace mlir;
 using namespace moe;
 

@@ -83,7 +83,9 @@ def others(layers, folder):
         run("moe-compile", path, "-o", package)
         took = 1e3 * (clock.perf_counter() - start)
         program = run("moe-compile", path, "--emit=exec")
-        workspace = int(re.search(r"workspace size affine_map<\(\) -> \((\d+)\)>", program)[1])
+        size = re.search(r"workspace size (.*)", program)[1]
+        size = re.search(rf"^{re.escape(size)} = (.*)", program, re.M)[1] if size[0] == "#" else size
+        workspace = int(re.search(r"\(\) -> \((\d+)\)", size)[1])
         shown = run("moe-run", package, "--random-args=1", "--timing", "--repeat=200")
         print(f"| {'without ' + off[0] if off else 'whole'} | {took:.0f} | "
               f"{os.path.getsize(package) / 1e3:.0f} | {workspace / 1e3:.0f} | "

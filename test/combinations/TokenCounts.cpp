@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/runtime/api/moe.hpp"
+#include "moe/test/lib/CountAllocations.h"
 
 #include <atomic>
 #include <chrono>
@@ -26,45 +27,6 @@
 #include <vector>
 
 using namespace moe;
-
-// The C library's allocator is this program's: what libmoe, the C++ library and
-// the kernels take from it during runs is counted.
-static std::atomic<bool> counting{false};
-static std::atomic<int> allocations{0};
-static void count() {
-  if (counting.load(std::memory_order_relaxed))
-    ++allocations;
-}
-#define EXPORTED extern "C" __attribute__((visibility("default")))
-EXPORTED void *__libc_malloc(size_t size);
-EXPORTED void *__libc_calloc(size_t count, size_t size);
-EXPORTED void *__libc_realloc(void *block, size_t size);
-EXPORTED void *__libc_memalign(size_t alignment, size_t size);
-EXPORTED void *malloc(size_t size) {
-  count();
-  return __libc_malloc(size);
-}
-EXPORTED void *calloc(size_t number, size_t size) {
-  count();
-  return __libc_calloc(number, size);
-}
-EXPORTED void *realloc(void *block, size_t size) {
-  count();
-  return __libc_realloc(block, size);
-}
-EXPORTED void *memalign(size_t alignment, size_t size) {
-  count();
-  return __libc_memalign(alignment, size);
-}
-EXPORTED void *aligned_alloc(size_t alignment, size_t size) {
-  count();
-  return __libc_memalign(alignment, size);
-}
-EXPORTED int posix_memalign(void **block, size_t alignment, size_t size) {
-  count();
-  *block = __libc_memalign(alignment, size);
-  return *block ? 0 : 12;
-}
 
 static int fail(const std::string &what) {
   std::fprintf(stderr, "%s\n", what.c_str());

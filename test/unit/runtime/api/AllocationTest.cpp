@@ -12,54 +12,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "moe/runtime/api/moe.hpp"
+#include "moe/test/lib/CountAllocations.h"
 #include "moe/test/unit/runtime/cuda/CudaSample.h"
 
 #include "gtest/gtest.h"
 
-#include <atomic>
 #include <cstdlib>
-
-namespace {
-std::atomic<bool> counting{false};
-std::atomic<int> allocations{0};
-
-void count() {
-  if (counting.load(std::memory_order_relaxed))
-    ++allocations;
-}
-} // namespace
-
-// glibc's own, under the names that it keeps for this.
-#define EXPORTED extern "C" __attribute__((visibility("default")))
-EXPORTED void *__libc_malloc(size_t size);
-EXPORTED void *__libc_calloc(size_t count, size_t size);
-EXPORTED void *__libc_realloc(void *block, size_t size);
-EXPORTED void *__libc_memalign(size_t alignment, size_t size);
-EXPORTED void *malloc(size_t size) {
-  count();
-  return __libc_malloc(size);
-}
-EXPORTED void *calloc(size_t number, size_t size) {
-  count();
-  return __libc_calloc(number, size);
-}
-EXPORTED void *realloc(void *block, size_t size) {
-  count();
-  return __libc_realloc(block, size);
-}
-EXPORTED void *memalign(size_t alignment, size_t size) {
-  count();
-  return __libc_memalign(alignment, size);
-}
-EXPORTED void *aligned_alloc(size_t alignment, size_t size) {
-  count();
-  return __libc_memalign(alignment, size);
-}
-EXPORTED int posix_memalign(void **block, size_t alignment, size_t size) {
-  count();
-  *block = __libc_memalign(alignment, size);
-  return *block ? 0 : 12;
-}
 
 namespace moe::test {
 namespace {
